@@ -1,0 +1,187 @@
+"""The Rust half of agentcc: JSON peek, body decoding, and the upstream HTTP client.
+
+Built from `native/` (crate `agentcc-native`, bindings over `agentcc-core`). Knows HTTP, framing and the fields that taps
+read; knows no policy. Offsets and sizes are bytes. Linux only (the client signals through an eventfd).
+The names with an underscore are types for annotations (`if TYPE_CHECKING`); they do not exist at run time.
+"""
+
+from typing import Final, Literal, TypeAlias, final
+
+__all__ = ["DecodeError", "JsonError", "Upstream", "__version__", "decompress", "find_path", "scan_object"]
+
+__version__: Final[str]
+
+class JsonError(ValueError):
+    """A body that is no acceptable JSON object. `str()` gives kind, place and words."""
+
+    kind: str
+    """`not_utf8` | `malformed` | `not_object` | `too_deep` | `duplicate_key` | `empty`."""
+    offset: int
+    """Where, in bytes from the start of the body."""
+    detail: str
+    """In words; names the repeated key, or what was expected and what stands there."""
+
+class DecodeError(ValueError):
+    """A compressed body that cannot be decoded."""
+
+    kind: str
+    """`truncated` | `corrupt` | `too_large` | `unsupported`."""
+    detail: str
+    """In words."""
+
+def scan_object(body: bytes, keys: tuple[bytes, ...], max_depth: int = 512) -> tuple[int, ...]:
+    """Prove that `body` is one JSON object (RFC 8259, strict) and find the values of some top-level keys.
+
+    Gives two ints for each of `keys` (spelled unescaped, UTF-8): start and end of its value in `body`, or -1, -1. A key
+    written with escapes is found. Lone surrogate escapes (`\\ud800`) are legal. The top-level object is level 1 of
+    `max_depth`. The GIL is released for bodies over 1 MiB.
+
+    Raises JsonError. When several things are wrong, this order decides: `not_utf8` anywhere; then `empty`, `malformed`
+    or `too_deep`, whichever comes first in the body; then `not_object`; then `duplicate_key` (top level only, compared
+    after unescaping).
+    """
+
+def find_path(body: bytes, path: tuple[bytes, ...]) -> tuple[int, int]:
+    """The span of a nested member: `find_path(b, (b"a", b"b"))` is the value of `b` in the object `a` of the object `b`.
+
+    (-1, -1) when it is not there or something on the way is no object. Lenient: nothing is validated, broken JSON gives an
+    unspecified answer but never an error. Of a repeated key the last one counts, as in Python. An empty path is the whole.
+    """
+
+def decompress(data: bytes, encoding: str, limit: int) -> bytes:
+    """Undo a `Content-Encoding`: `zstd` (frames may follow each other), `gzip` (members too) or `deflate` (zlib or raw).
+
+    At most `limit` bytes come out, and memory beyond that is a few MiB, whatever the input claims; a zstd window over
+    8 MiB is refused as `too_large` (RFC 9659). Bytes after the end are `corrupt`. Releases the GIL. Raises DecodeError.
+    """
+
+_Tap: TypeAlias = Literal["none", "openai.responses", "openai.chat", "anthropic.messages", "gemini.generate"]
+
+_FailureCode: TypeAlias = Literal[
+    "connect",  # no TCP connection, or the proxy refused
+    "dns",  # the name has no address
+    "tls",  # handshake failed, or certificate not trusted
+    "timeout_connect",  # TCP and TLS together
+    "timeout_first_byte",  # start to response head
+    "timeout_idle",  # silence of the body while we were reading
+    "timeout_total",  # start to end of the body
+    "reset",  # cut, before the head or in the body
+    "protocol",  # the peer broke HTTP
+    "too_large",  # body over max_response_bytes
+    "event_too_large",  # one event over max_event_bytes
+]
+
+_Captures: TypeAlias = tuple[
+    Literal["ok", "incomplete", "failed", "none"],  # status: how the answer ended, as far as its events say
+    bytes | None,  # usage: raw JSON object
+    bytes | None,  # usage2: anthropic only, usage of the last message_delta (cumulative)
+    bytes | None,  # model: raw JSON string, quotes included
+    bytes | None,  # error: raw JSON
+    int,  # delta_events: events that carried a piece of the answer
+    int,  # delta_bytes: about the answer's JSON bytes in them
+    bool,  # finish_seen: a finish reason or the terminal event was there
+    int,  # body_bytes: received so far, dropped events and cut tails included
+]
+"""What a tap has learnt. All `"none"`/None/0 but body_bytes when the tap is `none` or the answer is no event stream."""
+
+_Headers: TypeAlias = list[tuple[str, str]]
+"""Names in lower case; values as UTF-8 or, where that fails, latin-1."""
+
+_Completion: TypeAlias = (
+    tuple[int, Literal[0], int, _Headers, int]  # HEAD: id, 0, status, headers, ttfb_us
+    | tuple[int, Literal[1], bytes]  # DATA: id, 1, bytes for the client
+    | tuple[int, Literal[2], bytes, _Captures]  # TERMINAL: id, 2, the held event, captures
+    | tuple[int, Literal[3], _Captures]  # END: id, 3, captures
+    | tuple[int, Literal[4], _FailureCode, str, _Captures | None]  # FAILED: id, 4, code, message, captures
+    | tuple[int, Literal[5], int, _Headers, int, bytes]  # BODY: id, 5, status, headers, ttfb_us, whole body
+)
+"""One report of one exchange. In order, an exchange gives one of
+
+- BODY: the answer is no event stream and `collect` was set;
+- HEAD, DATA*, [TERMINAL, DATA*,] END: a streamed answer. Framed when it is `text/event-stream`: DATA holds whole events;
+- FAILED instead of, or after, any of these: captures are there when HEAD was given.
+"""
+
+@final
+class Upstream:
+    """An HTTP client on a thread of its own (`agentcc-upstream`), with completions in batches.
+
+    HTTP/1.1 for http://, h2 or HTTP/1.1 by ALPN for https://; pooled connections, TCP_NODELAY, rustls. No header is added
+    but `host` and framing. A request is sent a second time only when a pooled connection turned out closed before
+    anything was sent. All methods may be called from any thread and none waits for the network. Does not survive a fork:
+    make it in the process that uses it.
+    """
+
+    def __new__(
+        cls,
+        *,
+        connect_timeout_ms: int = 10_000,
+        pool_idle_timeout_ms: int = 90_000,
+        pool_max_idle_per_host: int = 1024,
+        ca_file: str | None = None,
+        proxy_from_env: bool = True,
+        max_event_bytes: int = 16_777_216,
+    ) -> Upstream:
+        """Start the thread.
+
+        `connect_timeout_ms` spans name lookup, TCP, proxy tunnel and TLS; 0 means none. `ca_file`: PEM with the only
+        certificates to trust; else the machine's (`SSL_CERT_FILE`, `SSL_CERT_DIR` obeyed), else Mozilla's. Proxies:
+        HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY in either case, read now; http:// proxies only. `max_event_bytes`:
+        longest single event of a stream. Raises OSError (unusable `ca_file`, no thread).
+        """
+
+    def fileno(self) -> int:
+        """A non-blocking eventfd, readable when completions wait; only `drain` may read it. Valid until `self` is freed."""
+
+    def start(
+        self,
+        id: int,
+        method: str,
+        url: str,
+        headers: list[tuple[str, str]],
+        body: bytes | None,
+        tap: _Tap,
+        drop_usage_chunk: bool,
+        collect: bool,
+        first_byte_timeout_ms: int,
+        idle_timeout_ms: int,
+        total_timeout_ms: int,
+        max_response_bytes: int,
+        window_bytes: int,
+    ) -> None:
+        """Send a request. Completions carry `id` (0 <= id < 2**64), which is free again after the last one.
+
+        Positional calls are the fast ones. Every limit of 0 means none.
+
+        - `headers`: order is kept; `content-length` and `transfer-encoding` are left out, the body decides them. Give no
+          `accept-encoding` for streams: a compressed event stream is passed on as raw DATA, unframed and untapped.
+        - `body`: not copied from 16 KiB on; the object is freed by some later call into this module.
+        - `tap`: whose events to look at (event streams only). `drop_usage_chunk`: `openai.chat` only, do not forward a
+          chunk with `choices: []` and a usage object.
+        - `collect`: give an answer that is no event stream as one BODY; else as HEAD, DATA*, END.
+        - `first_byte_timeout_ms`, `total_timeout_ms`: from now. `idle_timeout_ms`: silence of the body, not counted while
+          paused by the window.
+        - `max_response_bytes`: of body. What is complete before the limit is delivered first when streaming.
+        - `window_bytes`: reading pauses while this much is forwarded (DATA, TERMINAL) and not acknowledged.
+
+        Raises ValueError, before anything is sent: bad method, url, header or tap; `id` in flight; client closed.
+        """
+
+    def cancel(self, id: int) -> bool:
+        """Drop an exchange now (HTTP/1.1: its connection is closed; h2: RST_STREAM).
+
+        No completion of it is given any more, undrained ones included. False when there was nothing to drop.
+        """
+
+    def ack(self, id: int, n: int) -> None:
+        """`n` more bytes of DATA or TERMINAL have been passed on. Unknown ids are ignored."""
+
+    def drain(self) -> list[_Completion]:
+        """All completions since the last drain, in order; clears the eventfd. Bytes that came meanwhile for one id may be
+        joined in one DATA. May be empty."""
+
+    def stats(self) -> dict[str, int]:
+        """`in_flight` exchanges, `queued` completions, `queued_bytes` of payload in them."""
+
+    def close(self) -> None:
+        """Cancel everything, forget undrained completions, stop the thread. Again: nothing. Freeing `self` does it too."""

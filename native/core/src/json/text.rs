@@ -1,0 +1,245 @@
+//! Strings and numbers: the tokens with rules of their own.
+
+use std::borrow::Cow;
+
+use super::block::{StringBlock, end_of_plain_run};
+use super::error::{JsonError, JsonErrorKind::Malformed};
+
+/// Walk a string whose first byte after the opening quote is `start`. Gives the index after the closing quote, and
+/// whether an escape was met.
+#[inline]
+pub(super) fn string_end(bytes: &[u8], start: usize) -> Result<(usize, bool), JsonError> {
+    // Keys and most values are short and plain; long text (code, logs) has an escape every few bytes.
+    if let Some(head) = bytes.get(start..).and_then(|rest| rest.first_chunk::<16>()) {
+        let stop = end_of_plain_run(head, 0);
+        if head.get(stop) == Some(&b'"') {
+            return Ok((start + stop + 1, false));
+        }
+    }
+    long_string_end(bytes, start)
+}
+
+/// 64 bytes at a time without a branch for each escape, while the string is good. What is odd (and the last bytes of the
+/// body) is left to the plain walk, which finds the words for it.
+fn long_string_end(bytes: &[u8], start: usize) -> Result<(usize, bool), JsonError> {
+    let mut at = start;
+    let mut escaped = false;
+    let mut first_is_escaped = 0;
+    while let Some(block) = StringBlock::at(bytes, at) {
+        if first_is_escaped == 0 && block.is_plain() {
+            at += 64;
+            continue;
+        }
+        let backslashes = block.backslashes();
+        let (targets, next) = escape_targets(backslashes, first_is_escaped);
+        let closing = block.quotes() & !targets;
+        let inside = closing.wrapping_sub(1) & !closing; // the bits below the closing quote; all when there is none
+        escaped |= (backslashes & inside) != 0;
+        if block.controls() & inside != 0 || !are_good_escapes(bytes, at, &block, targets & inside) {
+            return plain_string_end(bytes, start);
+        }
+        if closing != 0 {
+            return Ok((at + closing.trailing_zeros() as usize + 1, escaped));
+        }
+        first_is_escaped = next;
+        at += 64;
+    }
+    // A backslash that ended the last block is walked again, with its escape.
+    let (end, rest_escaped) = plain_string_end(bytes, at - usize::from(first_is_escaped != 0))?;
+    Ok((end, escaped | rest_escaped))
+}
+
+/// The bytes that a backslash escapes, and a 1 when the first byte of the next block is one. In a run of backslashes every
+/// second one is a target itself; the subtraction carries through a run (the method of simdjson's `find_escaped`).
+#[inline]
+fn escape_targets(backslashes: u64, first_is_escaped: u64) -> (u64, u64) {
+    const ODD_BITS: u64 = 0xaaaa_aaaa_aaaa_aaaa;
+    let starts = backslashes & !first_is_escaped;
+    let follows = starts << 1;
+    let codes = (follows | ODD_BITS).wrapping_sub(starts) ^ ODD_BITS;
+    let targets = codes ^ (backslashes | first_is_escaped);
+    (targets, (codes & backslashes) >> 63)
+}
+
+#[inline]
+fn are_good_escapes(bytes: &[u8], at: usize, block: &StringBlock<'_>, mut targets: u64) -> bool {
+    let mut good = true;
+    while targets != 0 {
+        let index = targets.trailing_zeros();
+        let byte = block.byte(index);
+        good &= IS_ESCAPE[byte as usize];
+        if byte == b'u' {
+            good &= hex4(bytes, at + index as usize + 1).is_some();
+        }
+        targets &= targets - 1;
+    }
+    good
+}
+
+/// The bytes that may follow a backslash.
+const IS_ESCAPE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut rest: &[u8] = b"\"\\/bfnrtu";
+    while let [byte, after @ ..] = rest {
+        table[*byte as usize] = true;
+        rest = after;
+    }
+    table
+};
+
+fn plain_string_end(bytes: &[u8], mut at: usize) -> Result<(usize, bool), JsonError> {
+    let mut escaped = false;
+    loop {
+        at = end_of_plain_run(bytes, at);
+        match bytes.get(at) {
+            Some(b'"') => return Ok((at + 1, escaped)),
+            Some(b'\\') => {
+                escaped = true;
+                at = escape_end(bytes, at)?;
+            }
+            Some(control) => {
+                let detail = format!("control character 0x{control:02x} in a string must be escaped");
+                return Err(JsonError::new(Malformed, at, detail));
+            }
+            None => return Err(JsonError::new(Malformed, at, "the body ends inside a string")),
+        }
+    }
+}
+
+#[inline]
+fn escape_end(bytes: &[u8], at: usize) -> Result<usize, JsonError> {
+    match bytes.get(at + 1) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
+        Some(b'u') => match bytes.get(at + 2..at + 6) {
+            Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => Ok(at + 6),
+            _ => Err(JsonError::new(Malformed, at, "`\\u` needs four hex digits")),
+        },
+        Some(_) => Err(JsonError::new(Malformed, at, "unknown escape in a string")),
+        None => Err(JsonError::new(Malformed, at + 1, "the body ends inside a string")),
+    }
+}
+
+/// Walk a number that starts at `start` with `-` or a digit. Gives the index after it.
+#[inline]
+pub(super) fn number_end(bytes: &[u8], start: usize) -> Result<usize, JsonError> {
+    let mut at = start + usize::from(bytes[start] == b'-');
+    match bytes.get(at) {
+        Some(b'0') => at += 1,
+        Some(b'1'..=b'9') => at = digits_end(bytes, at),
+        _ => return Err(JsonError::new(Malformed, at, "`-` needs a digit after it")),
+    }
+    if bytes.get(at) == Some(&b'.') {
+        at = some_digits(bytes, at + 1, "`.` in a number needs a digit after it")?;
+    }
+    if let Some(b'e' | b'E') = bytes.get(at) {
+        let sign = usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
+        at = some_digits(bytes, at + 1 + sign, "the exponent of a number needs a digit")?;
+    }
+    Ok(at)
+}
+
+fn some_digits(bytes: &[u8], at: usize, complaint: &str) -> Result<usize, JsonError> {
+    let end = digits_end(bytes, at);
+    if end == at { Err(JsonError::new(Malformed, at, complaint)) } else { Ok(end) }
+}
+
+#[inline]
+fn digits_end(bytes: &[u8], mut at: usize) -> usize {
+    while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    at
+}
+
+/// The meaning of a string's inner bytes. Lone surrogates become their three-byte (WTF-8) form, so two spellings of one
+/// key are equal and different keys stay different. Broken escapes are kept as they are: this never fails.
+pub(super) fn unescape(raw: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'\\', raw).is_none() {
+        return Cow::Borrowed(raw);
+    }
+    let mut out = Vec::with_capacity(raw.len());
+    let mut at = 0;
+    while let Some(&byte) = raw.get(at) {
+        let plain = match (byte, raw.get(at + 1)) {
+            (b'\\', Some(b'n')) => b'\n',
+            (b'\\', Some(b't')) => b'\t',
+            (b'\\', Some(b'r')) => b'\r',
+            (b'\\', Some(b'b')) => 8,
+            (b'\\', Some(b'f')) => 12,
+            (b'\\', Some(&c @ (b'"' | b'\\' | b'/'))) => c,
+            (b'\\', Some(b'u')) => {
+                if let Some(unit) = hex4(raw, at + 2) {
+                    at += 6;
+                    let low = hex4(raw, at + 2).filter(|_| raw[at..].starts_with(b"\\u"));
+                    match low {
+                        Some(low) if (0xd800..0xdc00).contains(&unit) && (0xdc00..0xe000).contains(&low) => {
+                            at += 6;
+                            push_code_point(&mut out, 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00));
+                        }
+                        _ => push_code_point(&mut out, unit),
+                    }
+                    continue;
+                }
+                out.push(b'\\');
+                at += 1;
+                continue;
+            }
+            _ => {
+                out.push(byte);
+                at += 1;
+                continue;
+            }
+        };
+        out.push(plain);
+        at += 2;
+    }
+    Cow::Owned(out)
+}
+
+fn hex4(raw: &[u8], at: usize) -> Option<u32> {
+    let digits = raw.get(at..at + 4)?;
+    digits.iter().try_fold(0, |sum, &d| Some(sum * 16 + char::from(d).to_digit(16)?))
+}
+
+fn push_code_point(out: &mut Vec<u8>, code: u32) {
+    if let Some(c) = char::from_u32(code) {
+        out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+    } else {
+        // A lone surrogate, 0xd800..=0xdfff: always three bytes.
+        let six = |shift: u32| 0x80 | u8::try_from((code >> shift) & 0x3f).unwrap_or(0);
+        out.extend_from_slice(&[0xed, six(6), six(0)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn block_walk_and_plain_walk_agree(text in "([a-z]{0,20}|\\\\{1,5}|\\\\[\"nu/x]|\\\\u[0-9a-g]{4}|\"|\n){0,60}", start in 0..70usize) {
+            let bytes = [vec![b'"'; start], text.into_bytes()].concat();
+            prop_assert_eq!(string_end(&bytes, start), plain_string_end(&bytes, start), "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn escapes_mean_what_rfc_8259_says() {
+        let cases: [(&[u8], &[u8]); 9] = [
+            (b"model", b"model"),
+            (b"mod\\u0065l", b"model"),
+            (b"a\\n\\t\\r\\b\\f\\/\\\\\\\"", b"a\n\t\r\x08\x0c/\\\""),
+            (b"\\u00e9", "\u{e9}".as_bytes()),
+            (b"\\ud83d\\ude00", "\u{1f600}".as_bytes()),
+            (b"\\ud83d", b"\xed\xa0\xbd"),
+            (b"\\ud83dx", b"\xed\xa0\xbdx"),
+            (b"\\udead\\udead", b"\xed\xba\xad\xed\xba\xad"),
+            (b"\\u12", b"\\u12"),
+        ];
+        for (raw, want) in cases {
+            assert_eq!(unescape(raw).as_ref(), want, "{raw:?}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Server-sent events: cutting a stream into events, and reading one event.
+
+mod event;
+mod framer;
+
+pub use event::Event;
+pub use framer::{EventTooLarge, SseFramer};

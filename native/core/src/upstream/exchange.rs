@@ -1,0 +1,144 @@
+//! One exchange on the upstream thread, from the request to the last completion.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::Client;
+use super::completion::{Completion, Head};
+use super::failure::{Failure, FailureCode};
+use super::outlet::Outlet;
+use super::queue::{Exchange, Queue};
+use super::request::{Options, UpstreamRequest};
+use super::stream::StreamReader;
+use super::watchdog::{Deadline, Watchdog};
+
+/// All that the task needs.
+pub(super) struct Job {
+    pub(super) exchange: Arc<Exchange>,
+    pub(super) queue: Arc<Queue>,
+    pub(super) client: Client,
+    pub(super) request: UpstreamRequest,
+    pub(super) options: Options,
+    pub(super) max_event_bytes: usize,
+    pub(super) started: Instant,
+}
+
+impl Job {
+    pub(super) async fn run(self) {
+        let Self { exchange, queue, client, request, options, max_event_bytes, started } = self;
+        let mut outlet = Outlet::new(exchange, queue);
+        let total = Deadline::after(started, options.total_timeout_ms, FailureCode::TimeoutTotal);
+        let mut watchdog = Watchdog::new(total);
+        let first_byte = Deadline::after(started, options.first_byte_timeout_ms, FailureCode::TimeoutFirstByte);
+        let response = match watchdog.watch(first_byte, client.request(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return outlet.end(Completion::Failed(Failure::of_http(&error), None)),
+            Err(timeout) => return outlet.end(Completion::Failed(timeout, None)),
+        };
+        let ttfb_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let (parts, body) = response.into_parts();
+        let is_event_stream = is_event_stream(&parts.headers);
+        let head = Box::new(Head { status: parts.status, headers: parts.headers, ttfb_us });
+        let mut reader = BodyReader { body, watchdog, options };
+        if options.collect && !is_event_stream {
+            match reader.collect().await {
+                Ok(body) => outlet.end(Completion::Body(head, body)),
+                Err(failure) => outlet.end(Completion::Failed(failure, None)),
+            }
+            return;
+        }
+        let framed = is_event_stream && !is_encoded(&head.headers);
+        outlet.push(Completion::Head(head));
+        let mut stream = StreamReader::new(outlet, &options, framed.then_some(max_event_bytes));
+        loop {
+            let failure = match reader.next_chunk().await {
+                Ok(Some(chunk)) => stream.take(&chunk).err(),
+                Ok(None) => return stream.end(),
+                Err(failure) => Some(failure),
+            };
+            if let Some(failure) = failure {
+                return stream.fail(failure);
+            }
+            if stream.window().is_closed()
+                && let Err(timeout) = reader.watchdog.watch(None, stream.window().wait_until_open()).await
+            {
+                return stream.fail(timeout);
+            }
+        }
+    }
+}
+
+struct BodyReader {
+    body: Incoming,
+    watchdog: Watchdog,
+    options: Options,
+}
+
+impl BodyReader {
+    /// The next bytes of the body; `None` at its end. Trailers are passed over.
+    async fn next_chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+        loop {
+            let idle = Deadline::after(Instant::now(), self.options.idle_timeout_ms, FailureCode::TimeoutIdle);
+            match self.watchdog.watch(idle, self.body.frame()).await? {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(Failure::of_http(&error)),
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) if !data.is_empty() => return Ok(Some(data)),
+                    _ => {}
+                },
+            }
+        }
+    }
+
+    /// The whole body. One chunk is passed on without a copy.
+    async fn collect(&mut self) -> Result<Bytes, Failure> {
+        let limit = self.options.max_response_bytes;
+        let announced = self.body.size_hint().lower();
+        if limit > 0 && announced > limit {
+            return Err(too_large(limit));
+        }
+        let mut whole = Bytes::new();
+        let mut parts: Vec<u8> = Vec::new();
+        while let Some(chunk) = self.next_chunk().await? {
+            let length = (whole.len() + parts.len() + chunk.len()) as u64;
+            if limit > 0 && length > limit {
+                return Err(too_large(limit));
+            }
+            if whole.is_empty() && parts.is_empty() {
+                whole = chunk;
+                continue;
+            }
+            if parts.is_empty() {
+                // A lie about the length must not make us reserve much.
+                let expected = usize::try_from(announced.min(1 << 20)).unwrap_or(0);
+                parts.reserve(expected.max(whole.len() + chunk.len()));
+                parts.extend_from_slice(&whole);
+                whole = Bytes::new();
+            }
+            parts.extend_from_slice(&chunk);
+        }
+        Ok(if parts.is_empty() { whole } else { Bytes::from(parts) })
+    }
+}
+
+pub(super) fn too_large(limit: u64) -> Failure {
+    Failure::new(FailureCode::TooLarge, format!("the body is larger than {limit} bytes"))
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    const TYPE: &[u8] = b"text/event-stream";
+    let value = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+    value.and_then(|v| v.get(..TYPE.len())).is_some_and(|v| v.eq_ignore_ascii_case(TYPE))
+}
+
+/// Compressed events cannot be framed. We never ask for them; a peer that sends them anyway gets its bytes passed on.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_ENCODING).is_some_and(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity"))
+}

@@ -1,0 +1,103 @@
+//! Turning the chunks of a streamed body into completions: framed and tapped, or raw.
+
+use super::completion::{Completion, Summary};
+use super::exchange::too_large;
+use super::failure::{Failure, FailureCode};
+use super::outlet::Outlet;
+use super::request::Options;
+use super::window::Window;
+use crate::sse::{EventTooLarge, SseFramer};
+use crate::tap::{Tap, Verdict};
+
+pub(super) struct StreamReader {
+    outlet: Outlet,
+    /// `None`: the bytes are no plain event stream.
+    framer: Option<SseFramer>,
+    sorter: Sorter,
+    max_response_bytes: u64,
+}
+
+/// Events on their way: what goes to the client gathers in `ready` until something else must be said.
+struct Sorter {
+    tap: Tap,
+    ready: Vec<u8>,
+    body_bytes: u64,
+}
+
+impl StreamReader {
+    pub(super) fn new(outlet: Outlet, options: &Options, max_event_bytes: Option<usize>) -> Self {
+        let tap = Tap::new(options.tap, options.drop_usage_chunk);
+        Self {
+            outlet,
+            framer: max_event_bytes.map(SseFramer::new),
+            sorter: Sorter { tap, ready: Vec::new(), body_bytes: 0 },
+            max_response_bytes: options.max_response_bytes,
+        }
+    }
+
+    pub(super) fn window(&self) -> &Window {
+        self.outlet.window()
+    }
+
+    /// Queue what is complete now. On an error, all that was complete before it is queued.
+    pub(super) fn take(&mut self, chunk: &[u8]) -> Result<(), Failure> {
+        let room = match self.max_response_bytes {
+            0 => usize::MAX,
+            limit => usize::try_from(limit - self.sorter.body_bytes).unwrap_or(usize::MAX),
+        };
+        let fits = &chunk[..chunk.len().min(room)];
+        self.sorter.body_bytes += fits.len() as u64;
+        let (sorter, outlet) = (&mut self.sorter, &mut self.outlet);
+        let fed = match &mut self.framer {
+            None => {
+                outlet.push_data(fits);
+                Ok(())
+            }
+            Some(framer) => framer.feed(fits, |event| sorter.sort(event, outlet)),
+        };
+        sorter.flush(outlet);
+        fed.map_err(event_too_large)?;
+        if fits.len() < chunk.len() { Err(too_large(self.max_response_bytes)) } else { Ok(()) }
+    }
+
+    pub(super) fn end(mut self) {
+        if let Some(event) = self.framer.as_mut().and_then(SseFramer::finish) {
+            self.sorter.sort(&event, &mut self.outlet);
+            self.sorter.flush(&mut self.outlet);
+        }
+        let summary = Box::new(self.sorter.summary());
+        self.outlet.end(Completion::End(summary));
+    }
+
+    pub(super) fn fail(mut self, failure: Failure) {
+        let summary = Box::new(self.sorter.summary());
+        self.outlet.end(Completion::Failed(failure, Some(summary)));
+    }
+}
+
+impl Sorter {
+    #[inline]
+    fn sort(&mut self, event: &[u8], outlet: &mut Outlet) {
+        match self.tap.event(event) {
+            Verdict::Forward => self.ready.extend_from_slice(event),
+            Verdict::Drop => {}
+            Verdict::Terminal => {
+                self.flush(outlet);
+                outlet.push(Completion::Terminal(event.to_vec(), Box::new(self.summary())));
+            }
+        }
+    }
+
+    fn flush(&mut self, outlet: &mut Outlet) {
+        outlet.push_data(&self.ready);
+        self.ready.clear();
+    }
+
+    fn summary(&self) -> Summary {
+        Summary { captures: self.tap.captures().clone(), body_bytes: self.body_bytes }
+    }
+}
+
+fn event_too_large(error: EventTooLarge) -> Failure {
+    Failure::new(FailureCode::EventTooLarge, format!("an event is longer than {} bytes", error.max_event_bytes))
+}

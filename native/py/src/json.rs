@@ -1,0 +1,41 @@
+//! The JSON peek.
+
+use std::ops::Range;
+
+use agentcc_core::json;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyBytes, PyTuple};
+
+use crate::errors::json_error;
+
+/// Below this a scan is faster than giving the GIL away and getting it back.
+const RELEASE_GIL_BYTES: usize = 1 << 20;
+
+#[pyfunction]
+#[pyo3(signature = (body, keys, max_depth = 512))]
+pub(crate) fn scan_object<'py>(
+    py: Python<'py>,
+    body: &Bound<'py, PyBytes>,
+    keys: Vec<PyBackedBytes>,
+    max_depth: usize,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let wanted: Vec<&[u8]> = keys.iter().map(|key| &**key).collect();
+    let bytes = body.as_bytes();
+    let scan = || json::scan_object(bytes, &wanted, max_depth);
+    let spans = if bytes.len() > RELEASE_GIL_BYTES { py.detach(scan) } else { scan() };
+    let spans = spans.map_err(|e| json_error(py, &e))?;
+    let flat: Vec<isize> = spans.into_iter().flat_map(|span| <[isize; 2]>::from(ends(span))).collect();
+    PyTuple::new(py, flat)
+}
+
+#[pyfunction]
+pub(crate) fn find_path(body: &Bound<'_, PyBytes>, path: Vec<PyBackedBytes>) -> (isize, isize) {
+    let keys: Vec<&[u8]> = path.iter().map(|key| &**key).collect();
+    ends(json::find_path(body.as_bytes(), &keys))
+}
+
+/// Offsets fit: Python's objects are at most `isize::MAX` bytes long.
+fn ends(span: Option<Range<usize>>) -> (isize, isize) {
+    span.map_or((-1, -1), |s| (s.start.cast_signed(), s.end.cast_signed()))
+}

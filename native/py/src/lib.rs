@@ -1,0 +1,28 @@
+//! `gateway._native`: Python's view of `agentcc-core`. Bindings only; the stub `gateway/_native.pyi` is the reference.
+
+#![allow(clippy::needless_pass_by_value, reason = "PyO3 gives arguments by value")]
+
+mod completions;
+mod errors;
+mod json;
+mod upstream;
+
+use agentcc_core::decode;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+#[pyfunction]
+fn decompress<'py>(py: Python<'py>, data: &[u8], encoding: &str, limit: usize) -> PyResult<Bound<'py, PyBytes>> {
+    let decoded = py.detach(|| decode::decompress(data, encoding, limit));
+    decoded.map(|body| PyBytes::new(py, &body)).map_err(|e| errors::decode_error(py, &e))
+}
+
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<upstream::Upstream>()?;
+    module.add_function(wrap_pyfunction!(json::scan_object, module)?)?;
+    module.add_function(wrap_pyfunction!(json::find_path, module)?)?;
+    module.add_function(wrap_pyfunction!(decompress, module)?)?;
+    errors::add_to(module)
+}
