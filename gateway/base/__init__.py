@@ -1,0 +1,1 @@
+"""Nouns and plumbing that every plane shares; knows no room."""

@@ -1,0 +1,1 @@
+"""The glossary as code: ids, money, usage, errors, exchanges. Pure."""

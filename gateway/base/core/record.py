@@ -1,0 +1,72 @@
+"""The journal's frames as types: what an exchange leaves behind (DESIGN, idea 3).
+
+`open` is appended before dispatch, `done` exactly once at the end. Both are JSON objects on one line; `k` tells them
+apart. docs/decisions/0001-journal-is-text-lines.md says how lines are chained.
+"""
+
+from typing import Literal
+
+from msgspec import Raw
+
+from gateway.base.core.struct import Record
+from gateway.base.core.usage import NO_USAGE, Usage
+
+Outcome = Literal["ok", "refused", "upstream_error", "cut", "disconnected", "error", "crashed"]
+"""ok: the provider's whole answer was relayed. refused: we said no, nothing was sent to a provider. upstream_error: the
+provider answered with an error or could not be reached. cut: the stream broke off after it began. disconnected: the
+client left. error: our own fault. crashed: the worker died; written by the recovery."""
+
+CostBasis = Literal["exact", "estimated", "none"]
+
+
+class OpenFrame(Record, frozen=True, tag_field="k", tag="open"):
+    """Written before the request leaves for a provider; an orphan becomes a `crashed` record at its hold."""
+
+    request_id: str
+    ts: str
+    session_id: str
+    principal: Raw
+    dialect: str
+    model_requested: str
+    model_used: str
+    provider: str
+    hold_nusd: int
+    policy_version: str
+
+
+class DoneFrame(Record, frozen=True, tag_field="k", tag="done"):
+    """The one final record of an exchange. Times in ms and us; money in nano-USD; `ts` is when it began (RFC 3339)."""
+
+    request_id: str
+    ts: str
+    session_id: str
+    principal: Raw
+    dialect: str
+    method: str
+    path: str
+    client: str
+    model_requested: str
+    model_used: str
+    provider: str
+    status: int
+    outcome: Outcome
+    error_code: str
+    usage: Usage
+    cost_nusd: int
+    cost_basis: CostBasis
+    price_version: str
+    hops: list[Raw]
+    verdicts: str
+    policy_version: str
+    latency_ms: float
+    ttfb_ms: float
+    overhead_us: int
+    request_bytes: int
+    response_bytes: int
+    is_stream: bool
+
+
+NOBODY = Raw(b'{"org":"","team":"","user":"","key":"","tags":{},"cost_center":""}')
+"""The principal of an exchange that was refused before anybody was recognised."""
+
+__all__ = ["NOBODY", "NO_USAGE", "CostBasis", "DoneFrame", "OpenFrame", "Outcome"]

@@ -1,0 +1,1 @@
+"""The embedded store: nothing to install, one file per kind of state."""

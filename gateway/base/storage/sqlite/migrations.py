@@ -1,0 +1,66 @@
+"""Brings a SQLite file to the newest shape: numbered steps, each run once, counted in `PRAGMA user_version`."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from gateway.base.storage.ports import StorageError
+
+KEYS: tuple[str, ...] = (
+    """
+    CREATE TABLE keys (
+        digest BLOB PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        hint TEXT NOT NULL,
+        org TEXT NOT NULL,
+        team TEXT NOT NULL,
+        user TEXT NOT NULL,
+        cost_center TEXT NOT NULL,
+        idp_claim TEXT NOT NULL,
+        tags TEXT NOT NULL,
+        models TEXT NOT NULL,
+        allowed_ips TEXT NOT NULL,
+        route TEXT NOT NULL,
+        chatgpt_account TEXT NOT NULL,
+        created_at_ms INTEGER NOT NULL,
+        expires_at_ms INTEGER NOT NULL,
+        revoked_at_ms INTEGER NOT NULL DEFAULT 0,
+        replaced_by TEXT NOT NULL DEFAULT '',
+        overlap_until_ms INTEGER NOT NULL DEFAULT 0,
+        revision INTEGER NOT NULL
+    );
+    CREATE UNIQUE INDEX keys_live_name ON keys(name) WHERE revoked_at_ms = 0 AND replaced_by = '';
+    CREATE UNIQUE INDEX keys_live_account ON keys(chatgpt_account)
+        WHERE chatgpt_account != '' AND revoked_at_ms = 0 AND replaced_by = '';
+    CREATE INDEX keys_revision ON keys(revision);
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+    INSERT INTO meta VALUES ('revision', 0);
+    """,
+)
+"""Steps of keys.sqlite3. `revision` grows with each transaction: a worker reads only rows newer than it has seen."""
+
+
+def migrate(db: sqlite3.Connection, steps: Sequence[str], name: str) -> None:
+    """Run the steps that `db` has not seen, each in one transaction with its number. Raises StorageError."""
+    known = len(steps)
+    done = _version(db)
+    if done > known:
+        raise StorageError(
+            f"`{name}` has shape {done}, this agentcc knows up to {known}", "use the agentcc version that wrote it"
+        )
+    for number in range(done, known):
+        db.execute("BEGIN IMMEDIATE")  # two processes may start at once: look again under the lock
+        try:
+            if _version(db) == number:
+                for statement in steps[number].split(";\n"):
+                    if statement.strip():
+                        db.execute(statement)
+                db.execute(f"PRAGMA user_version = {number + 1}")
+            db.execute("COMMIT")
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])

@@ -1,0 +1,61 @@
+"""A configuration error names the place, the value and the way out; nothing written is silently ignored."""
+
+import pytest
+
+from gateway.base.config import ConfigError, parse
+
+WRONG = [
+    (b"server: {hoost: 1}", "$.server.hoost", "not a known field", "did you mean `host`?"),
+    (b"server: {port: 99999}", "$.server.port", "is 99999", ""),
+    (b"server: {workers: two}", "$.server.workers", "'two'", ""),
+    (b"server: {admin: {prt: 1}}", "$.server.admin.prt", "not a known field", "did you mean `port`?"),
+    (b"keys: {a: {key: '${NOPE}'}}", "$.keys.a.key", "environment variable NOPE", "export NOPE="),
+    (b"keys: {a: {key: abc}}", "$.keys.a.key", "length >= 8", ""),
+    (b"a: 1\na: 2", "line 2, column 1", "written twice", ""),
+    (b"providers: {anthropic: {}, openai: {dialct: x}}", "$.providers.openai.dialct", "not a known field", "dialect"),
+    (b"providers: {openai: {dialect: xx}}", "$.providers.openai.dialect", "is 'xx'", ""),
+    (b"models: {prices: {a/b: {input_per_mtok: -1, output_per_mtok: 2}}}", "a/b.input_per_mtok", "is -1", ""),
+    (b"budgets: {}", "$.budgets", "not served by this version", "nothing would enforce it"),
+    (b"x: [", "line 1, column 5", "not valid YAML", ""),
+    (b"- a", "$", "must be a mapping", ""),
+    (b"1: a", "line 1, column 1", "not a string", ""),
+    (b"\xff\xfe\x00", "$", "not valid YAML", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "path", "problem", "hint"), WRONG, ids=[w[1] for w in WRONG])
+def test_error_names_place_value_and_way_out(text: bytes, path: str, problem: str, hint: str) -> None:
+    """Each wrong file gives one error with its path, what is wrong there, and a hint where there is one."""
+    with pytest.raises(ConfigError) as caught:
+        parse(text, environ={})
+    assert path in f"{caught.value.path}"
+    assert problem in str(caught.value)
+    assert hint in caught.value.hint
+
+
+def test_a_rejected_secret_is_not_shown() -> None:
+    """An error about a key never prints the key."""
+    with pytest.raises(ConfigError) as caught:
+        parse(b"keys: {a: {key: s3cr3t}}")
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_environment_fills_values_and_defaults() -> None:
+    """`${NAME}` and `${NAME:-default}` are replaced in every string."""
+    text = b'keys: {a: {key: "${K}-tail", user: "${U:-nobody}"}}'
+    key = parse(text, environ={"K": "sk-agentcc-1"}).config.keys["a"]
+    assert (key.key, key.user) == ("sk-agentcc-1-tail", "nobody")
+
+
+def test_version_follows_the_text_not_the_environment() -> None:
+    """The policy version is a hash of what is written, so that it can be published."""
+    text = b'keys: {a: {key: "${K}"}}'
+    first = parse(text, environ={"K": "12345678"})
+    assert first.version == parse(text, environ={"K": "87654321"}).version
+    assert first.version != parse(text + b"\n# x", environ={"K": "12345678"}).version
+
+
+def test_an_empty_file_is_the_defaults() -> None:
+    """Nothing written means the documented defaults."""
+    config = parse(b"").config
+    assert (config.server.port, config.server.limits.body_bytes, config.providers) == (8080, 64 << 20, {})
