@@ -1,0 +1,1 @@
+"""The `agentcc` command and the processes that it starts."""

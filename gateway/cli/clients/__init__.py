@@ -1,0 +1,24 @@
+"""The agents that `agentcc launch` and `agentcc setup` know."""
+
+from gateway.cli.clients.claude import Claude
+from gateway.cli.clients.client import KEY_ENV, Client, Command, Conflict, Edit, Target
+from gateway.cli.clients.codex import Codex
+from gateway.cli.clients.gemini import KEY_VARIABLE, Gemini
+from gateway.cli.clients.opencode import OpenCode
+from gateway.cli.clients.place import UsageError, base_url_of, key_of
+
+CLIENTS: dict[str, Client] = {client.name: client for client in (Codex(), Claude(), Gemini(), OpenCode())}
+
+__all__ = [
+    "CLIENTS",
+    "KEY_ENV",
+    "KEY_VARIABLE",
+    "Client",
+    "Command",
+    "Conflict",
+    "Edit",
+    "Target",
+    "UsageError",
+    "base_url_of",
+    "key_of",
+]

@@ -1,0 +1,8 @@
+"""The admin API: metrics, health, spend and exchanges as JSON over a small ASGI application."""
+
+from gateway.controlplane.admin.app import AdminApp
+from gateway.controlplane.admin.caller import Caller, identify
+from gateway.controlplane.admin.resources import ROUTES, Resources
+from gateway.controlplane.admin.token import admin_token
+
+__all__ = ["ROUTES", "AdminApp", "Caller", "Resources", "admin_token", "identify"]

@@ -1,0 +1,141 @@
+"""The control-plane process: `python -m gateway.controlplane.main`, started and watched by `agentcc serve`.
+
+Projects the journal, serves the admin API, removes what is past its retention. It ends on SIGTERM or when `lifeline`,
+the pipe that the supervisor holds, reaches its end. The data plane does not need it.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import uvloop
+from granian.constants import Interfaces
+from granian.server.embed import Server
+
+from gateway import __version__
+from gateway.base.config import ConfigError, GatewayConfig, load_config
+from gateway.base.journal import journal_directory, prune
+from gateway.base.telemetry.log import log, name_process
+from gateway.controlplane.admin import AdminApp, Resources, admin_token
+from gateway.controlplane.projections import Exporter, Projector, Queries
+
+LEDGER_FILE = "ledger.sqlite3"
+_RETENTION_INTERVAL_S = 3600.0
+_READY_POLL_S = 0.02
+_STOP_S = 3.0
+
+
+async def run_control_plane(
+    config: GatewayConfig,
+    *,
+    port: int | None = None,
+    forward_secret: str = "",
+    lifeline: int | None = None,
+    on_ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until SIGTERM, SIGINT or the end of `lifeline`. `port` wins over `server.admin.port`.
+
+    `on_ready` is called once the port answers. Raises OSError when it cannot be bound.
+    """
+    server, loop = config.server, asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    loop.add_signal_handler(signal.SIGINT, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # a reload concerns the workers
+    if lifeline is not None:
+        loop.add_reader(lifeline, stopping.set)
+    exporter = Exporter(__version__)
+    ledger = Path(server.data_dir, LEDGER_FILE)
+    projector = Projector(journal_directory(server.data_dir), ledger, exporter)
+    app = AdminApp(
+        Resources(exporter, Queries(ledger), lambda: projector.is_caught_up),
+        token=admin_token(server.admin.token, server.data_dir),
+        forward_secret=forward_secret,
+        is_metrics_public=server.admin.metrics_public,
+    )
+    projector.start()
+    address = (server.admin.host, server.admin.port if port is None else port)
+    http = Server(app, *address, interface=Interfaces.ASGINL, websockets=False, log_enabled=False)
+    tasks = [loop.create_task(http.serve()), loop.create_task(_keep_retention(config))]
+    try:
+        await _until_open(address, tasks[0])
+        on_ready()
+        log("debug", "control_plane_ready", port=address[1])
+        waiting = loop.create_task(stopping.wait())
+        await asyncio.wait({waiting, tasks[0]}, return_when=asyncio.FIRST_COMPLETED)
+        if tasks[0].done():
+            raise OSError(f"the admin server ended: {tasks[0].exception()}")
+    finally:
+        if lifeline is not None:
+            loop.remove_reader(lifeline)
+        http.stop()
+        tasks[1].cancel()
+        await asyncio.wait(tasks, timeout=_STOP_S)
+        await asyncio.to_thread(projector.stop)
+
+
+async def _until_open(address: tuple[str, int], serving: "asyncio.Task[None]") -> None:
+    """Return when the port answers; raise OSError when the server ended instead."""
+    host, port = address
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    while True:
+        if serving.done():
+            raise OSError(f"the admin port {port} on {address[0]} cannot be used: {serving.exception()}")
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(lambda: socket.create_connection((host, port), timeout=1).close())
+            return
+        await asyncio.sleep(_READY_POLL_S)
+
+
+async def _keep_retention(config: GatewayConfig) -> None:
+    """Remove old segments, now and once an hour."""
+    directory, days = journal_directory(config.server.data_dir), config.server.journal.retention_days
+    while True:
+        try:
+            removed = await asyncio.to_thread(prune, directory, older_than_days=days, now=time.time())
+            if removed:
+                log("info", "journal_pruned", segments=len(removed), older_than_days=days)
+        except OSError as exc:
+            log("error", "journal_prune_failed", error=str(exc))
+        await asyncio.sleep(_RETENTION_INTERVAL_S)
+
+
+def main() -> int:
+    """Entry of the process; exit code 2 when it cannot start."""
+    parser = argparse.ArgumentParser(prog="agentcc-control-plane")
+    parser.add_argument("--config", required=True)
+    for name in ("--port", "--lifeline", "--status"):
+        parser.add_argument(name, type=int)
+    args = parser.parse_args()
+    name_process("control-plane")
+
+    def tell_ready() -> None:
+        if args.status is not None:
+            with os.fdopen(args.status, "w") as status:
+                status.write("ready\n")
+
+    try:
+        uvloop.run(
+            run_control_plane(
+                load_config(args.config),
+                port=args.port,
+                forward_secret=os.environ.pop("AGENTCC_ADMIN_SECRET", ""),
+                lifeline=args.lifeline,
+                on_ready=tell_ready,
+            )
+        )
+    except (ConfigError, OSError) as exc:
+        log("error", "control_plane_failed", error=str(exc))
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

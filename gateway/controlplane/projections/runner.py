@@ -1,0 +1,91 @@
+"""Keeps the projections up with the journal: one thread that follows all runs, stores what is new, and counts it.
+
+Nothing that it meets stops it: a line it cannot read is counted and logged, a full disk or a locked file is tried again.
+"""
+
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+from gateway.base.journal import Follower
+from gateway.base.telemetry.log import log
+from gateway.controlplane.projections.ledger import Ledger, open_ledger
+from gateway.controlplane.projections.prometheus import Exporter
+
+_POLL_S = 0.2
+_LONGEST_BACK_OFF_S = 5.0
+_BATCH_BYTES = 4 << 20  # of each run: some 5,000 records, 50 ms of work between two looks at `stop`
+_LOGGED_BAD_LINES = 5
+
+
+class Projector:
+    """Journal directory → ledger file and `exporter`. `start` and `stop` the thread, or call `step` yourself."""
+
+    def __init__(self, directory: str | Path, ledger_path: str | Path, exporter: Exporter) -> None:
+        self._directory, self._path, self._exporter = directory, ledger_path, exporter
+        self._ledger: Ledger | None = None
+        self._follower: Follower | None = None
+        self._is_caught_up = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="projections", daemon=True)
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether the journal, as it stood when this process started, has been read."""
+        return self._is_caught_up.is_set()
+
+    def start(self) -> None:
+        """Run in a thread of its own."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the current step, take one more, so that what drained workers wrote last is in, and close the ledger."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        elif self._ledger is not None:
+            self._ledger.close()
+
+    def step(self) -> int:
+        """Read and store what is new, once; how many lines. Raises sqlite3.Error or OSError, then nothing is lost."""
+        if self._ledger is None:
+            self._ledger = open_ledger(self._path, time.time_ns() // 1_000_000)
+        if self._follower is None:
+            self._follower = Follower(self._directory, self._ledger.positions())
+            self._exporter.start_from(self._ledger.totals())
+        batches = self._follower.poll(_BATCH_BYTES)
+        if batches:
+            applied = self._ledger.apply(batches)
+            self._follower.accept(batches)
+            self._exporter.add(applied.deltas)
+            for what in applied.bad[:_LOGGED_BAD_LINES]:
+                log("error", "journal_line_unreadable", what=what, count=len(applied.bad))
+        self._exporter.set_lag(self._follower.lag_bytes)
+        if not self._follower.lag_bytes:
+            self._is_caught_up.set()
+        return sum(len(batch.lines) + len(batch.bad) for batch in batches)
+
+    def _run(self) -> None:
+        back_off_s = _POLL_S
+        while True:
+            is_last = self._stopping.is_set()
+            try:
+                lines = self.step()
+                back_off_s = _POLL_S
+            except (sqlite3.Error, OSError) as exc:
+                lines = 0
+                back_off_s = min(back_off_s * 2, _LONGEST_BACK_OFF_S)
+                self._exporter.count_error()
+                log("error", "projection_failed", error=str(exc), retry_in_s=back_off_s)
+            except Exception as exc:  # noqa: BLE001 - a bug here must not end the metrics of a serving gateway
+                lines = 0
+                back_off_s = _LONGEST_BACK_OFF_S
+                self._exporter.count_error()
+                log("error", "projection_bug", error=repr(exc), retry_in_s=back_off_s)
+            if is_last:
+                break
+            if not lines:
+                self._stopping.wait(back_off_s)
+        if self._ledger is not None:
+            self._ledger.close()

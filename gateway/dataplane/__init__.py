@@ -1,0 +1,1 @@
+"""The path that every request walks; never imports the control plane."""

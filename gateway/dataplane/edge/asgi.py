@@ -1,0 +1,173 @@
+"""The road as a minimal ASGI 3 application: portable to any ASGI server, and the in-process tests' way in.
+
+ASGI's `send` waits for slow clients, so a reply has a window: the provider is read no faster than the client reads.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+from gateway.base.core.errors import BadRequest, BodyTooLarge
+from gateway.dataplane.edge.limits import check_length, declared_length
+from gateway.dataplane.edge.local import local_answer
+from gateway.dataplane.flow import Headers, Pipeline, forward_to_admin
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_WINDOW_BYTES = 1 << 20
+
+
+class AsgiIncoming:
+    """A request as ASGI tells it."""
+
+    __slots__ = ("_headers", "_receive", "client_ip", "method", "path", "query")
+
+    def __init__(self, scope: Message, receive: Receive) -> None:
+        self._receive = receive
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.query: str = scope.get("query_string", b"").decode("latin-1")
+        client = scope.get("client")
+        self.client_ip: str = client[0] if client else ""
+        self._headers = [(n.decode("latin-1").lower(), v.decode("latin-1")) for n, v in scope["headers"]]
+
+    def header(self, name: str) -> str:
+        """See `Incoming.header`."""
+        return next((v for n, v in self._headers if n == name), "")
+
+    def headers(self) -> Iterable[tuple[str, str]]:
+        """All headers; names in lower case."""
+        return self._headers
+
+    async def body(self, limit: int) -> bytes:
+        """See `Incoming.body`."""
+        declared = declared_length(self.header("content-length"), limit)
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in self._chunks():
+            size += len(chunk)
+            if size > limit:
+                raise BodyTooLarge(f"the request body is larger than {limit} bytes")
+            chunks.append(chunk)
+        check_length(declared, size)
+        return b"".join(chunks)
+
+    async def discard(self, limit: int) -> None:
+        """See `Incoming.discard`."""
+        size = 0
+        async for chunk in self._chunks():
+            size += len(chunk)
+            if size > limit:
+                return
+
+    async def _chunks(self) -> Any:
+        more = True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise BadRequest("the request body broke off")
+            more = message.get("more_body", False)
+            yield message.get("body", b"")
+
+
+class AsgiReply:
+    """See `Reply`. Calls queue messages; `pump` sends them and tells what has left."""
+
+    window_bytes = _WINDOW_BYTES
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._queue: deque[Message] = deque()
+        self._wake = asyncio.Event()
+        self._is_finished = False
+        self._watcher: asyncio.Task[None] | None = None
+        self.on_sent: Callable[[int], None] | None = None
+
+    def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        self.start(status, [*headers, ("content-length", str(len(body)))])
+        self._put({"type": "http.response.body", "body": body, "more_body": False})
+        self._is_finished = True
+
+    def start(self, status: int, headers: Headers) -> None:
+        raw = [(n.encode("latin-1"), v.encode("latin-1")) for n, v in headers]
+        self._put({"type": "http.response.start", "status": status, "headers": raw})
+
+    def write(self, data: bytes) -> None:
+        self._put({"type": "http.response.body", "body": data, "more_body": True})
+
+    def finish(self) -> None:
+        if not self._is_finished:
+            self._put({"type": "http.response.body", "body": b"", "more_body": False})
+            self._is_finished = True
+
+    def watch(self, on_left: Callable[[], None]) -> None:
+        self._watcher = asyncio.ensure_future(self._wait(on_left))
+
+    async def _wait(self, on_left: Callable[[], None]) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        on_left()
+
+    def _put(self, message: Message) -> None:
+        self._queue.append(message)
+        self._wake.set()
+
+    def close(self) -> None:
+        """No more calls will come: let `pump` end."""
+        self._is_finished = True
+        self._wake.set()
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    async def pump(self, send: Send) -> None:
+        """Send what was queued until the answer is finished."""
+        while True:
+            while self._queue:
+                message = self._queue.popleft()
+                await send(message)
+                if self.on_sent is not None and message.get("more_body"):
+                    self.on_sent(len(message["body"]))
+            if self._is_finished:
+                return
+            self._wake.clear()
+            await self._wake.wait()
+
+
+def asgi_app(pipeline: Pipeline) -> Callable[[Message, Receive, Send], Awaitable[None]]:
+    """The ASGI application of one worker (http and lifespan scopes)."""
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        incoming = AsgiIncoming(scope, receive)
+        local = local_answer(pipeline, incoming.method, incoming.path, incoming.header("upgrade"))
+        reply = AsgiReply(receive)
+        if local is not None:
+            reply.whole(local.status, local.headers, local.body)
+            await reply.pump(send)
+            return
+        pump = asyncio.ensure_future(reply.pump(send))
+        try:
+            if incoming.path.startswith("/-/"):
+                await forward_to_admin(pipeline, incoming, reply)
+            else:
+                await pipeline.handle(incoming, reply)
+        finally:
+            reply.close()
+            await pump
+
+    return app
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": message["type"] + ".complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,136 @@
+"""The road on Granian's native protocol (RSGI 1.x).
+
+Measured limits of Granian 2.8.7 that this relies on: `send_bytes` queues at once and never waits, so calling it without
+`await` is enough, and memory is bounded by `max_response_bytes` and `unfinished_response_bytes` instead; a stream ends
+when its transport is dropped; a cut body of known length raises, a broken chunked one ends normally.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gateway.base.core.errors import BadRequest, BodyTooLarge
+from gateway.dataplane.edge.limits import check_length, declared_length
+from gateway.dataplane.edge.local import local_answer
+from gateway.dataplane.flow import Headers, Pipeline, forward_to_admin
+
+_CUT = "the request body broke off"
+
+
+class RsgiIncoming:
+    """A request as RSGI tells it."""
+
+    __slots__ = ("_headers", "_proto", "_scope", "header", "method", "path", "query")
+
+    def __init__(self, scope: Any, proto: Any) -> None:
+        self._scope = scope
+        self._proto = proto
+        self.method: str = scope.method
+        self.path: str = scope.path
+        self.query: str = scope.query_string
+        self._headers = scope.headers
+        get = self._headers.get
+        self.header: Callable[[str], str] = lambda name: get(name, "")
+
+    @property
+    def client_ip(self) -> str:
+        """The peer's address, without its port."""
+        address: str = self._scope.client
+        return address.rpartition(":")[0].strip("[]")
+
+    def headers(self) -> Iterable[tuple[str, str]]:
+        """All headers; names in lower case."""
+        items: list[tuple[str, str]] = self._headers.items()
+        return items
+
+    async def body(self, limit: int) -> bytes:
+        """See `Incoming.body`."""
+        declared = declared_length(self.header("content-length"), limit)
+        try:
+            if declared >= 0:
+                data: bytes = await self._proto()
+            else:
+                data = await self._chunks(limit)
+        except RuntimeError as exc:  # RSGIProtocolError: the connection broke
+            raise BadRequest(_CUT) from exc
+        check_length(declared, len(data))
+        return data
+
+    async def _chunks(self, limit: int) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in self._proto:
+            size += len(chunk)
+            if size > limit:
+                raise BodyTooLarge(f"the request body is larger than {limit} bytes")
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    async def discard(self, limit: int) -> None:
+        """See `Incoming.discard`."""
+        size = 0
+        async for chunk in self._proto:
+            size += len(chunk)
+            if size > limit:
+                return
+
+
+class RsgiReply:
+    """See `Reply`; RSGI never waits, so there is no window."""
+
+    __slots__ = ("_proto", "_transport", "_watcher")
+
+    window_bytes = 0
+
+    def __init__(self, proto: Any) -> None:
+        self._proto = proto
+        self._transport: Any = None
+        self._watcher: asyncio.Task[None] | None = None
+
+    def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        self._proto.response_bytes(status, headers, body)
+        self._unwatch()
+
+    def start(self, status: int, headers: Headers) -> None:
+        self._transport = self._proto.response_stream(status, headers)
+
+    def write(self, data: bytes) -> None:
+        self._transport.send_bytes(data)
+
+    def finish(self) -> None:
+        self._transport = None
+        self._unwatch()
+
+    def _unwatch(self) -> None:
+        # A connection wakes one watcher when it ends: a forgotten one would take the next exchange's notice.
+        if self._watcher is not None:
+            self._watcher.cancel()
+            self._watcher = None
+
+    def watch(self, on_left: Callable[[], None]) -> None:
+        self._watcher = asyncio.ensure_future(self._wait(on_left))
+
+    async def _wait(self, on_left: Callable[[], None]) -> None:
+        await self._proto.client_disconnect()
+        on_left()
+
+
+def rsgi_app(pipeline: Pipeline) -> Callable[[Any, Any], Any]:
+    """The RSGI application of one worker."""
+
+    async def app(scope: Any, proto: Any) -> None:
+        if scope.proto != "http":  # websockets are off; whatever else comes is not ours
+            proto.close(1008)
+            return
+        path = scope.path
+        local = local_answer(pipeline, scope.method, path, scope.headers.get("upgrade", ""))
+        if local is not None:
+            proto.response_bytes(local.status, local.headers, local.body)
+            return
+        incoming, reply = RsgiIncoming(scope, proto), RsgiReply(proto)
+        if path.startswith("/-/"):
+            await forward_to_admin(pipeline, incoming, reply)
+            return
+        await pipeline.handle(incoming, reply)
+
+    return app

@@ -1,0 +1,20 @@
+"""The order of the road, and the building of a policy."""
+
+from gateway.dataplane.flow.assemble import Policy, assemble
+from gateway.dataplane.flow.exchange import Headers, Incoming, Reply
+from gateway.dataplane.flow.forward import forward_to_admin
+from gateway.dataplane.flow.pipeline import Pipeline
+from gateway.dataplane.flow.route import served_routes
+from gateway.dataplane.flow.sweep import Sweep
+
+__all__ = [
+    "Headers",
+    "Incoming",
+    "Pipeline",
+    "Policy",
+    "Reply",
+    "Sweep",
+    "assemble",
+    "forward_to_admin",
+    "served_routes",
+]

@@ -1,0 +1,113 @@
+"""From a checked file to a Policy: providers with their credentials, resolver, keys. A failed build changes nothing."""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+
+from gateway.base.config import ConfigError, GatewayConfig, Loaded, ProviderConfig
+from gateway.base.core.plan import Provider
+from gateway.dataplane.identity import Identity
+from gateway.dataplane.providers import Catalog, ProviderSpec, known_providers, load_catalog, resource_base
+from gateway.dataplane.routing import Resolver
+from gateway.dataplane.wire import DIALECTS
+
+_NO_KEY = "none"
+CLIENT_KEY = "client"
+"""`api_key: client` lets a ChatGPT-login Codex's own bearer pass to this provider, and nothing of ours."""
+
+
+class Policy:
+    """One version of everything that decides: immutable; a request pins the one it began with."""
+
+    __slots__ = ("catalog", "config", "identity", "limits", "price_version", "providers", "resolver", "timeouts", "version")
+
+    def __init__(self, loaded: Loaded, catalog: Catalog, providers: Mapping[str, Provider], identity: Identity) -> None:
+        config = loaded.config
+        self.config = config
+        self.version = loaded.version
+        self.limits = config.server.limits
+        self.timeouts = config.server.timeouts
+        self.catalog = catalog
+        self.price_version = catalog.version
+        self.providers = providers
+        self.identity = identity
+        unpriced = tuple(config.models.unpriced.allow)
+        self.resolver = Resolver(
+            providers,
+            config.models.aliases,
+            offers=catalog.offers,
+            price=catalog.price,
+            is_unpriced_allowed=lambda name: any(fnmatchcase(name, pattern) for pattern in unpriced),
+            known=catalog.models,
+        )
+
+
+def assemble(loaded: Loaded, identity: Identity) -> Policy:
+    """Build the policy of a checked file. Raises ConfigError for what only the catalogue can tell."""
+    config = loaded.config
+    catalog = load_catalog(config.models.prices)
+    providers = {name: _provider(name, row, loaded.source) for name, row in config.providers.items()}
+    _check_aliases(config, providers, loaded.source)
+    return Policy(loaded, catalog, providers, identity)
+
+
+def _provider(name: str, row: ProviderConfig, source: str) -> Provider:
+    path = f"$.providers.{name}"
+    spec = known_providers().get(name)
+    if spec is None and (row.dialect is None or row.base_url is None):
+        raise ConfigError(
+            source, path, "is not in the catalogue", "give it `dialect` and `base_url`, or use a catalogue name"
+        )
+    written = [row.dialect] if isinstance(row.dialect, str) else row.dialect
+    dialects = tuple(written) if written else tuple(d for d in (spec.dialects if spec else ()) if d in DIALECTS)
+    if not dialects:
+        raise ConfigError(source, path, "speaks no dialect that this version serves", f"served: {', '.join(DIALECTS)}")
+    for dialect in dialects:
+        if dialect not in DIALECTS:
+            raise ConfigError(source, f"{path}.dialect", f"is {dialect!r}, which this version does not serve")
+    base_url = row.base_url or (spec.base_url if spec else "") or ""
+    if not base_url.startswith(("http://", "https://")):
+        raise ConfigError(source, f"{path}.base_url", f"is {base_url!r}; it must begin with http:// or https://")
+    bases = {dialect: resource_base(base_url, dialect) for dialect in dialects}
+    headers = _credential(name, row, spec, dialects, source) + tuple(row.headers.items())
+    return Provider(
+        name, bases, headers, tuple(row.models or ()), row.ca_file or "", takes_client_key=row.api_key == CLIENT_KEY
+    )
+
+
+def _credential(
+    name: str, row: ProviderConfig, spec: ProviderSpec | None, dialects: tuple[str, ...], source: str
+) -> tuple[tuple[str, str], ...]:
+    key = row.api_key
+    if key in (_NO_KEY, CLIENT_KEY):
+        return ()
+    scheme = spec.auth_scheme if spec else _usual_scheme(dialects[0])
+    if scheme == "none" and key is None:
+        return ()
+    if not key:
+        hint = "set `api_key`, or `api_key: none` when the provider wants none"
+        raise ConfigError(source, f"$.providers.{name}.api_key", "is missing", hint)
+    if any(c in key for c in "\r\n\0"):
+        raise ConfigError(source, f"$.providers.{name}.api_key", "holds a line break", "check the variable it comes from")
+    header = spec.auth_header.lower() if spec and spec.auth_header else _USUAL_HEADER.get(dialects[0], "authorization")
+    if header == "authorization":
+        return (("authorization", f"Bearer {key}"),)
+    return ((header, key),)
+
+
+_USUAL_HEADER = {"anthropic.messages": "x-api-key", "gemini.generate": "x-goog-api-key"}
+
+
+def _usual_scheme(dialect: str) -> str:
+    return "header" if dialect in _USUAL_HEADER else "bearer"
+
+
+def _check_aliases(config: GatewayConfig, providers: Mapping[str, Provider], source: str) -> None:
+    for alias, target in config.models.aliases.items():
+        prefix, slash, _ = target.partition("/")
+        if not slash:
+            raise ConfigError(source, f"$.models.aliases.{alias}", f"is {target!r}", "write `provider/model`")
+        if prefix not in providers and not (prefix == "google" and "gemini" in providers):
+            raise ConfigError(
+                source, f"$.models.aliases.{alias}", f"names provider {prefix!r}, which is not configured",
+                f"configured: {', '.join(providers) or 'none'}",
+            )  # fmt: skip

@@ -1,0 +1,264 @@
+"""The road, on one screen: identify → parse → plan → hold → dispatch → relay → settle.
+
+(admit, guard and the lease behind hold come with later issues; their places are marked.) Rooms never call each other:
+this module calls them in order. A refusal on the way is one GatewayError, answered and recorded in one place.
+"""
+
+import asyncio
+import traceback
+from time import perf_counter
+
+from gateway.base.core.errors import BodyTimeout, Bug, GatewayError, ModelForbidden, Overloaded, ResponseTooLarge
+from gateway.base.core.ids import RequestIds
+from gateway.base.core.plan import Deployment
+from gateway.base.telemetry.log import log
+from gateway.dataplane.flow import refuse
+from gateway.dataplane.flow.assemble import Policy
+from gateway.dataplane.flow.exchange import Exchange, Incoming, Reply
+from gateway.dataplane.flow.headers import stamp
+from gateway.dataplane.flow.models import list_gemini_models, list_models, one_model
+from gateway.dataplane.flow.relay import Relay
+from gateway.dataplane.flow.route import Route, dialect_of_path, find_route
+from gateway.dataplane.flow.settle import Journal, hold_nusd, write_done, write_open
+from gateway.dataplane.identity import allows, credential
+from gateway.dataplane.upstream import UpstreamClient, for_provider
+from gateway.dataplane.wire import Peek
+from gateway.dataplane.wire.decode import decoded
+from gateway.dataplane.wire.openai_chat import asks_for_usage, usage_edit
+from gateway.dataplane.wire.peek import Edit, edited
+
+_DISCARD_BYTES = 256 << 20
+"""How much of a refused body is read and forgotten, so that the client gets to read our words."""
+
+
+class Pipeline:
+    """One worker's road. `policy` is swapped whole by a reload; an exchange keeps the one it began with."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        policy: Policy,
+        journal: Journal,
+        run_id: str,
+        *,
+        admin_url: str = "",
+        admin_secret: str = "",
+    ) -> None:
+        self.loop = loop
+        self.admin_url = admin_url
+        self.admin_secret = admin_secret
+        self.policy = policy
+        self.journal = journal
+        self.now = perf_counter()
+        self.open_exchanges: dict[str, Exchange] = {}
+        self.unfinished_bytes = 0
+        self.is_draining = False
+        self._new_id = RequestIds(run_id).new
+        self._clients: dict[str, UpstreamClient] = {}
+
+    async def handle(self, incoming: Incoming, reply: Reply) -> None:
+        """Serve one request of a client from its first byte to its record."""
+        ex = Exchange(self._new_id(), incoming, reply, self.policy)
+        ex.task = asyncio.current_task()
+        self.open_exchanges[ex.request_id] = ex
+        try:
+            try:
+                await self._walk(ex)
+            except asyncio.CancelledError:
+                if not ex.is_timed_out:
+                    raise
+                raise BodyTimeout("the request body did not arrive in time") from None
+        except GatewayError as error:
+            await self._refuse(ex, error)
+        except asyncio.CancelledError:
+            self._abandon(ex)
+            raise
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the client gets an answer and the worker lives
+            log("error", "bug", request_id=ex.request_id, error=repr(exc), trace=traceback.format_exception(exc)[-3:])
+            await self._refuse(ex, Bug("the gateway failed on this request; its log has the cause"))
+        finally:
+            del self.open_exchanges[ex.request_id]
+            self.unfinished_bytes -= ex.response_bytes if ex.is_stream else 0
+
+    async def _walk(self, ex: Exchange) -> None:
+        policy, incoming = ex.policy, ex.incoming
+        ex.dialect = dialect_of_path(incoming.path)
+        if self.is_draining:
+            raise Overloaded("the gateway is shutting down; try again")
+        route = find_route(incoming.method, incoming.path)
+        ex.dialect = route.dialect
+
+        # identify
+        grant = policy.identity.identify(
+            credential(incoming.header, incoming.query),
+            incoming.header("chatgpt-account-id") or None,
+            incoming.client_ip,
+            int(ex.started_at * 1000),
+        )
+        ex.grant = grant
+        ex.principal = grant.principal_json
+        if route.kind != "exchange":
+            self._catalogue(ex, route)
+            return
+
+        # parse
+        ex.body_deadline = ex.started + policy.limits.body_timeout_ms / 1000
+        body = await incoming.body(policy.limits.body_bytes)
+        ex.body_deadline = 0.0
+        began = perf_counter()
+        body = decoded(body, incoming.header("content-encoding"), policy.limits.body_bytes)
+        ex.request_bytes = len(body)
+        peeked = route.dialect.peek(body, policy.limits.json_depth)
+        ex.model_requested = route.model or peeked.model
+        ex.is_stream = route.is_stream or peeked.is_stream
+
+        # plan (admit and guard come before it)
+        deployment = policy.resolver.resolve(ex.model_requested, route.dialect.name)
+        if grant.models and not allows(grant, deployment.provider.name, deployment.model):
+            raise ModelForbidden(
+                f"key `{grant.principal.key}` may not use model `{deployment.name()}`; it may use "
+                f"{', '.join(grant.models)}",
+                model=deployment.name(),
+            )
+        ex.deployment = deployment
+
+        # hold
+        ex.hold_nusd = hold_nusd(ex, peeked.max_output_tokens) if route.is_billable else 0
+        relay = self._dispatch(ex, route, peeked, deployment, began)
+        await relay.finished
+
+    def _dispatch(self, ex: Exchange, route: Route, peeked: Peek, deployment: Deployment, began: float) -> Relay:
+        """Send the request upstream; from here on the relay owns the exchange."""
+        incoming, policy = ex.incoming, ex.policy
+        provider = deployment.provider
+        body, drop_usage_chunk = _outgoing(route, peeked, deployment)
+        client = self.client(provider.ca_file)
+        relay = Relay(self, ex, client, is_billable=route.is_billable)
+        headers = for_provider(incoming.headers(), _credentials(ex, deployment), incoming.header("connection"))
+        url = _url(provider.bases[route.dialect.name], route, deployment.model, incoming.query)
+        write_open(ex, self.journal)
+        ex.overhead += perf_counter() - began
+        ex.relay = relay
+        try:
+            relay.upstream = client.start(
+                relay,
+                "POST",
+                url,
+                headers,
+                body,
+                route.dialect.tap,
+                drop_usage_chunk=drop_usage_chunk,
+                collect=not (route.is_stream and "alt=sse" not in incoming.query),
+                timeouts=policy.timeouts,
+                max_response_bytes=policy.limits.max_response_bytes,
+                window_bytes=ex.reply.window_bytes,
+            )
+        except ValueError as exc:
+            relay.on_failed("connect", str(exc), None)
+        return relay
+
+    def _catalogue(self, ex: Exchange, route: Route) -> None:
+        policy, grant = ex.policy, ex.grant
+        assert grant is not None
+
+        def allowed(provider: str, model: str) -> bool:
+            return not grant.models or allows(grant, provider, model)
+
+        if route.kind == "model":
+            body = one_model(policy, route.model, route.dialect.name)
+        elif route.dialect.name == "gemini.generate":
+            body = list_gemini_models(policy, allowed)
+        else:
+            body = list_models(policy, allowed)
+        ex.response_bytes = len(body)
+        write_done(ex, self.journal, status=200, outcome="ok")
+        ex.reply.whole(200, stamp([("content-type", "application/json")], ex, 0), body)
+
+    async def _refuse(self, ex: Exchange, error: GatewayError) -> None:
+        """Record and answer a refusal or a fault of ours before anything was sent upstream."""
+        outcome = "refused" if error.status < 500 else "error"  # noqa: PLR2004 - HTTP's border
+        relay = ex.relay
+        if isinstance(relay, Relay):
+            relay.on_bug(error)
+            return
+        try:
+            if not ex.request_bytes and not ex.is_timed_out:
+                await ex.incoming.discard(_DISCARD_BYTES)
+        except (GatewayError, RuntimeError):
+            pass  # a body that breaks off changes nothing: it was refused anyway
+        ex.deployment = None
+        status = refuse.status_of(ex, error)
+        write_done(ex, self.journal, status=status, outcome=outcome, error_code=error.code)
+        refuse.answer(ex, error)
+
+    def _abandon(self, ex: Exchange) -> None:
+        """The server dropped the request's task: the client has gone."""
+        relay = ex.relay
+        if isinstance(relay, Relay):
+            relay.on_left()
+        else:
+            write_done(ex, self.journal, status=499, outcome="disconnected", error_code="client_disconnected")
+
+    def client(self, ca_file: str = "") -> UpstreamClient:
+        """The HTTP client for providers that trust `ca_file` (empty: the system's authorities)."""
+        client = self._clients.get(ca_file)
+        if client is None:
+            client = self._clients[ca_file] = UpstreamClient(self.loop, self.policy.timeouts, ca_file)
+        return client
+
+    def count_unfinished(self, size: int) -> None:
+        """Count bytes of answers that have not ended; past the bound the largest answer is ended with an error."""
+        self.unfinished_bytes += size
+        if self.unfinished_bytes > self.policy.limits.unfinished_response_bytes:
+            largest = max(self.open_exchanges.values(), key=lambda ex: ex.response_bytes if ex.is_stream else 0)
+            if isinstance(largest.relay, Relay):
+                largest.relay.end_early(
+                    ResponseTooLarge("the gateway holds too many unfinished answers; this one was the largest")
+                )
+
+    def end_all(self, error: GatewayError) -> None:
+        """End every open exchange with `error`: the drain's deadline has passed."""
+        for ex in list(self.open_exchanges.values()):
+            if isinstance(ex.relay, Relay):
+                ex.relay.end_early(error)
+
+    def close(self) -> None:
+        """Stop the upstream clients; only after every exchange has ended."""
+        for client in self._clients.values():
+            client.close()
+
+
+def _outgoing(route: Route, peeked: Peek, deployment: Deployment) -> tuple[bytes, bool]:
+    """The body to send, and whether the usage chunk is ours to drop.
+
+    It is the client's own bytes but for the model's name, and a Chat stream is made to report its usage.
+    """
+    edits: list[Edit] = []
+    if peeked.model_span[0] >= 0 and peeked.model != deployment.model:
+        edits.append((*peeked.model_span, deployment.model))
+    drops_usage = route.dialect.name == "openai.chat" and peeked.is_stream and not asks_for_usage(peeked)
+    if drops_usage:
+        edits.append(usage_edit(peeked))
+    return (edited(peeked.body, edits) if edits else peeked.body), drops_usage
+
+
+def _url(base: str, route: Route, model: str, query: str) -> str:
+    resource = f"/models/{model}:{route.resource}" if route.dialect.name == "gemini.generate" else route.resource
+    if query and "key=" in query:  # a Gemini client's credential may travel in the query
+        query = "&".join(part for part in query.split("&") if not part.startswith("key="))
+    return f"{base}{resource}?{query}" if query else base + resource
+
+
+def _credentials(ex: Exchange, deployment: Deployment) -> tuple[tuple[str, str], ...]:
+    """The provider's own credential; for a ChatGPT login the client's bearer, and then nothing of ours."""
+    grant = ex.grant
+    assert grant is not None
+    if not grant.passes_bearer:
+        return deployment.provider.headers
+    if not deployment.provider.takes_client_key:
+        raise ModelForbidden(
+            f"a ChatGPT login can only reach a provider with `api_key: client`; `{deployment.provider.name}` is not one",
+            model=deployment.name(),
+        )
+    header = ex.incoming.header
+    return (("authorization", header("authorization")), ("chatgpt-account-id", header("chatgpt-account-id")))

@@ -1,0 +1,36 @@
+"""Answers that come from us: a refusal or a fault, in the client's dialect and in the form that its client obeys."""
+
+from gateway.base.core.errors import GatewayError
+from gateway.dataplane.flow.exchange import Exchange
+from gateway.dataplane.flow.headers import stamp
+from gateway.dataplane.wire import DIALECTS, Dialect, details_of, form_of
+
+_FALLBACK = DIALECTS["openai.responses"]
+
+
+def dialect_of(ex: Exchange) -> Dialect:
+    """The dialect to answer in: the route's, else OpenAI's."""
+    return ex.dialect or _FALLBACK
+
+
+def status_of(ex: Exchange, error: GatewayError) -> int:
+    """The status that `answer` sends for `error`."""
+    return form_of(ex.family, error).status
+
+
+def answer(ex: Exchange, error: GatewayError) -> int:
+    """Send `error` as the whole answer; gives the status sent."""
+    form = form_of(ex.family, error)
+    body = dialect_of(ex).error_body(form, error.message, details_of(error, ex.policy.version, ex.request_id))
+    headers = stamp([("content-type", "application/json"), *form.headers], ex, 0)
+    ex.response_bytes = len(body)
+    ex.reply.whole(form.status, headers, body)
+    return form.status
+
+
+def event(ex: Exchange, error: GatewayError) -> bytes:
+    """`error` as the one terminal event of a stream that has begun."""
+    form = form_of(ex.family, error)
+    details = details_of(error, ex.policy.version, ex.request_id)
+    details.setdefault("model", ex.model_requested)
+    return dialect_of(ex).error_event(form, error.message, details)

@@ -1,0 +1,303 @@
+"""Relay and settle: what happens to an exchange once it was sent upstream.
+
+Runs as plain calls on the event loop, in the order of the provider's bytes; no task wakes up per event. Each way out
+settles first and sends the last byte after.
+"""
+
+import asyncio
+import traceback
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from gateway import _native
+from gateway.base.core.errors import (
+    Bug,
+    ConnectFailed,
+    GatewayError,
+    ResponseTooLarge,
+    TimedOut,
+    UpstreamFault,
+    UpstreamProtocolError,
+)
+from gateway.base.core.record import Outcome
+from gateway.base.core.usage import NO_USAGE, Usage
+from gateway.base.telemetry.log import log
+from gateway.dataplane.flow import refuse
+from gateway.dataplane.flow.exchange import Exchange
+from gateway.dataplane.flow.headers import stamp, usd
+from gateway.dataplane.flow.settle import cost_of, estimated_usage, write_done
+from gateway.dataplane.upstream import Captures, Headers, UpstreamClient, for_client
+from gateway.dataplane.wire.usage import USAGE
+
+if TYPE_CHECKING:
+    from gateway.dataplane.flow.pipeline import Pipeline
+
+_OK = 200
+_ERROR = 400
+_SSE_HEADERS = (("content-type", "text/event-stream"), ("cache-control", "no-cache"), ("x-accel-buffering", "no"))
+
+_FAULTS: dict[str, type[UpstreamFault]] = {
+    "connect": ConnectFailed,
+    "dns": ConnectFailed,
+    "tls": ConnectFailed,
+    "timeout_connect": TimedOut,
+    "timeout_first_byte": TimedOut,
+    "timeout_idle": TimedOut,
+    "timeout_total": TimedOut,
+    "too_large": ResponseTooLarge,
+    "event_too_large": ResponseTooLarge,
+}
+_NEVER_SENT = frozenset({"connect", "dns", "tls", "timeout_connect"})
+"""Failures before the request left: they cost nothing."""
+
+_WORDS = {
+    "connect": "the gateway could not connect to provider `{provider}`: {message}",
+    "dns": "the gateway could not find the address of provider `{provider}`: {message}",
+    "tls": "the gateway could not make a TLS connection to provider `{provider}`: {message}",
+    "timeout_connect": "provider `{provider}` did not accept a connection in time",
+    "timeout_first_byte": "provider `{provider}` did not begin to answer in time",
+    "timeout_idle": "provider `{provider}` fell silent in the middle of its answer",
+    "timeout_total": "provider `{provider}` did not finish its answer in time",
+    "too_large": "the answer of provider `{provider}` is larger than the gateway allows (max_response_bytes)",
+    "event_too_large": "provider `{provider}` sent an event larger than the gateway allows",
+    "protocol": "provider `{provider}` broke the HTTP protocol: {message}",
+    "reset": "provider `{provider}` closed the connection in the middle of its answer",
+}
+
+
+class Relay:
+    """The upstream `Handler` of one exchange. `finished` is done when nothing more will be sent to the client."""
+
+    __slots__ = (
+        "client", "ex", "finished", "has_begun", "is_billable", "is_client_gone", "is_ended_by_us", "pipeline", "upstream",
+    )  # fmt: skip
+
+    def __init__(self, pipeline: "Pipeline", ex: Exchange, client: UpstreamClient, *, is_billable: bool) -> None:
+        self.pipeline = pipeline
+        self.ex = ex
+        self.client = client
+        self.is_billable = is_billable
+        self.upstream = 0
+        self.finished: asyncio.Future[None] = pipeline.loop.create_future()
+        self.has_begun = False
+        self.is_client_gone = False
+        self.is_ended_by_us: GatewayError | None = None
+
+    # === the provider's completions ===
+
+    def on_body(self, status: int, headers: Headers, ttfb_us: int, body: bytes) -> None:
+        """A whole answer: price it, settle it, send it."""
+        began = perf_counter()
+        ex = self.ex
+        ex.ttfb_us = ttfb_us
+        ex.response_bytes = len(body)
+        dialect = ex.dialect
+        assert dialect is not None
+        if ex.is_committed:
+            self._body_after_commit(status, body)
+            return
+        cost = 0
+        if status < _ERROR:
+            start, end = _native.find_path(body, dialect.usage_path)
+            usage = USAGE[dialect.name](body[start:end], None) if start >= 0 else None
+            basis, usage = ("exact", usage) if usage is not None else ("estimated", estimated_usage(ex, None, 0, len(body)))
+            if not self.is_billable:
+                basis, usage = "exact", NO_USAGE
+            cost = cost_of(ex, usage)
+            reply_headers = stamp(for_client(headers, ex.model_requested), ex, cost)
+            ex.overhead += perf_counter() - began
+            write_done(ex, self.pipeline.journal, status=status, outcome="ok", usage=usage, cost=cost, basis=basis)
+        else:
+            reply_headers = stamp(for_client(headers, ex.model_requested), ex, 0)
+            ex.overhead += perf_counter() - began
+            write_done(
+                ex, self.pipeline.journal, status=status, outcome="upstream_error", error_code=f"upstream_{status}"
+            )
+        ex.reply.whole(status, reply_headers, body)
+        self._finish()
+
+    def _body_after_commit(self, status: int, body: bytes) -> None:
+        """We promised a stream (early commit) and got a whole answer: it can only be told as an error event."""
+        words = self.ex.dialect.upstream_message(body) if self.ex.dialect and status >= _ERROR else ""
+        error = UpstreamProtocolError(
+            words or f"the provider answered {status} without the stream that was asked for", upstream_status=status
+        )
+        self._end_with(error, "upstream_error", NO_USAGE, f"upstream_{status}")
+
+    def on_head(self, status: int, headers: Headers, ttfb_us: int) -> None:
+        """A stream begins: its status and headers are ours, with the estimate as the cost."""
+        began = perf_counter()
+        ex = self.ex
+        ex.ttfb_us = ttfb_us
+        ex.is_stream = True
+        if not ex.is_committed:
+            ex.is_committed = True
+            ex.reply.start(status, stamp(for_client(headers, ex.model_requested), ex, ex.hold_nusd))
+        self.has_begun = True
+        ex.head_at = began
+        ex.last_write = now = perf_counter()
+        ex.overhead += now - began
+
+    def on_data(self, data: bytes) -> None:
+        """Whole events go on as they came."""
+        ex = self.ex
+        size = len(data)
+        ex.response_bytes += size
+        ex.last_write = self.pipeline.now
+        ex.reply.write(data)
+        self.pipeline.count_unfinished(size)
+
+    def on_terminal(self, data: bytes, captures: Captures) -> None:
+        """The terminal event: the record is written, then cost comment and event leave together."""
+        ex = self.ex
+        usage, is_exact = self._usage_of(captures)
+        cost = cost_of(ex, usage)
+        outcome: Outcome = "upstream_error" if captures[0] == "failed" else "ok"
+        ex.response_bytes += len(data)
+        write_done(
+            ex,
+            self.pipeline.journal,
+            status=_OK,
+            outcome=outcome,
+            error_code="upstream_failed" if captures[0] == "failed" else "",
+            usage=usage,
+            cost=cost,
+            basis="exact" if is_exact else "estimated",
+        )
+        if ex.dialect is not None and ex.dialect.takes_comments:
+            data = b": x-agentcc-cost %s\n\n%s" % (usd(cost).encode(), data)
+        ex.reply.write(data)
+
+    def on_end(self, captures: Captures) -> None:
+        """The provider's EOF: the end, or a cut when the dialect's terminal event is missing."""
+        ex = self.ex
+        dialect = ex.dialect
+        assert dialect is not None
+        if ex.is_settled:
+            self._finish()
+            return
+        usage, is_exact = self._usage_of(captures)
+        is_whole = not dialect.has_terminal and (captures[7] or dialect.tap == "none")
+        if is_whole or captures[0] == "failed":
+            outcome: Outcome = "upstream_error" if captures[0] == "failed" else "ok"
+            write_done(
+                ex, self.pipeline.journal, status=_OK, outcome=outcome, usage=usage, cost=cost_of(ex, usage),
+                basis="exact" if is_exact else "estimated",
+            )  # fmt: skip
+            self._finish()
+            return
+        error = UpstreamProtocolError(f"provider `{self._provider()}` ended its answer before it was complete")
+        self._end_with(error, "cut", estimated_usage(ex, usage if is_exact else None, captures[5], captures[6]), "cut")
+
+    def on_failed(self, code: str, message: str, captures: Captures | None) -> None:
+        """The request failed at some point, or we cancelled it."""
+        ex = self.ex
+        if ex.is_settled:
+            self._finish()
+            return
+        seen = self._reported(captures) if captures else None
+        events, size = (captures[5], captures[6]) if captures else (0, 0)
+        usage = NO_USAGE if code in _NEVER_SENT else estimated_usage(ex, seen, events, size)
+        if self.is_client_gone:
+            self._settle_estimated(ex, 499, "disconnected", usage, "client_disconnected")
+            self._finish()
+            return
+        error = self.is_ended_by_us or _FAULTS.get(code, UpstreamProtocolError)(
+            _WORDS.get(code, "the request to provider `{provider}` failed: {message}").format(
+                provider=self._provider(), message=message
+            ),
+            upstream=code,
+        )
+        outcome: Outcome = "cut" if self.has_begun else "upstream_error"
+        self._end_with(error, outcome, usage, error.code)
+
+    def on_bug(self, exc: Exception) -> None:
+        """Our own code raised: tell the client, keep the worker."""
+        log("error", "bug", request_id=self.ex.request_id, error=repr(exc), trace=traceback.format_exception(exc)[-3:])
+        usage = estimated_usage(self.ex, None, 0, self.ex.response_bytes)
+        self._end_with(Bug("the gateway failed on this exchange; its log has the cause"), "error", usage, "internal_error")
+
+    # === the client and the clock ===
+
+    def on_left(self) -> None:
+        """The client has gone: stop paying for its answer."""
+        if not self.finished.done() and not self.is_client_gone:
+            self.is_client_gone = True
+            self.client.cancel(self.upstream)
+
+    def end_early(self, error: GatewayError) -> None:
+        """End the exchange from our side with `error`; the upstream request is cancelled."""
+        if not self.finished.done() and self.is_ended_by_us is None:
+            self.is_ended_by_us = error
+            self.client.cancel(self.upstream)
+
+    def commit_early(self) -> None:
+        """The provider is slow to begin: send our headers now, so that keep-alives may follow."""
+        ex = self.ex
+        ex.is_committed = True
+        ex.is_stream = True
+        ex.last_write = perf_counter()
+        ex.reply.start(_OK, stamp(list(_SSE_HEADERS), ex, ex.hold_nusd))
+
+    def keep_alive(self) -> None:
+        """Say that we are still there, in the dialect's own way."""
+        ex = self.ex
+        assert ex.dialect is not None
+        ex.last_write = perf_counter()
+        ex.reply.write(ex.dialect.keep_alive)
+
+    # === ways out ===
+
+    def _end_with(self, error: GatewayError, outcome: Outcome, usage: Usage, code: str) -> None:
+        """Settle with an error and tell the client: as the whole answer, or as the stream's one terminal event."""
+        ex = self.ex
+        if ex.is_settled:
+            self._finish()
+            return
+        if ex.is_committed:
+            data = refuse.event(ex, error)
+            ex.response_bytes += len(data)
+            self._settle_estimated(ex, _OK, outcome, usage, code)
+            ex.reply.write(data)
+        else:
+            # the record first: its status is the one that `answer` will send
+            self._settle_estimated(ex, refuse.status_of(ex, error), outcome, usage, code)
+            refuse.answer(ex, error)
+        self._finish()
+
+    def _settle_estimated(self, ex: Exchange, status: int, outcome: Outcome, usage: Usage, code: str) -> None:
+        write_done(
+            ex,
+            self.pipeline.journal,
+            status=status,
+            outcome=outcome,
+            error_code=code,
+            usage=usage,
+            cost=cost_of(ex, usage),
+            basis="none" if usage is NO_USAGE else "estimated",
+        )
+
+    def _finish(self) -> None:
+        if self.finished.done():
+            return
+        if self.ex.is_committed:
+            self.ex.reply.finish()
+        self.finished.set_result(None)
+
+    # === what was captured ===
+
+    def _reported(self, captures: Captures) -> Usage | None:
+        if captures[1] is None and captures[2] is None:
+            return None
+        assert self.ex.dialect is not None
+        return USAGE[self.ex.dialect.name](captures[1] or b"{}", captures[2])
+
+    def _usage_of(self, captures: Captures) -> tuple[Usage, bool]:
+        """Usage and whether the provider reported it."""
+        found = self._reported(captures)
+        if found is not None:
+            return found, True
+        return estimated_usage(self.ex, None, captures[5], captures[6]), False
+
+    def _provider(self) -> str:
+        return self.ex.deployment.provider.name if self.ex.deployment else "none"

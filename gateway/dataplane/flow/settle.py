@@ -1,0 +1,166 @@
+"""Settle: one `done` frame per exchange, written before the last byte we send (DESIGN, idea 3).
+
+Provider-reported usage wins. Where there is none (a cut, a client that left) the cost is an estimate that errs high:
+three bytes of the request to a token, and as many output tokens as deltas were seen or a third of their bytes.
+"""
+
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Protocol
+
+from msgspec.json import Encoder
+
+from gateway.base.core.price import cost_nusd, upper_bound_nusd
+from gateway.base.core.record import CostBasis, DoneFrame, OpenFrame, Outcome
+from gateway.base.core.usage import NO_USAGE, Usage
+from gateway.dataplane.flow.exchange import Exchange
+
+BYTES_PER_TOKEN = 3
+"""Errs high: English and code come to about four bytes per token in the vendors' tokenizers."""
+
+_DEFAULT_OUTPUT_TOKENS = 4096
+_encode = Encoder().encode
+
+
+class Journal(Protocol):
+    """Where frames go: `append` writes one JSON object as a line, before it returns."""
+
+    def append(self, payload: bytes) -> str:
+        """Write `payload`; gives the chain's new hash."""
+
+
+class Timestamps:
+    """RFC 3339 in UTC with milliseconds; the second's text is kept, since most frames share it with the last one."""
+
+    __slots__ = ("_prefix", "_second")
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._prefix = ""
+
+    def text(self, at: float) -> str:
+        """`at` is wall-clock seconds: 0.25 → `1970-01-01T00:00:00.250Z`."""
+        second = int(at)
+        if second != self._second:
+            self._second = second
+            self._prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+        return f"{self._prefix}{int((at - second) * 1000):03d}Z"
+
+
+_timestamps = Timestamps()
+
+
+def estimated_prompt_tokens(ex: Exchange) -> int:
+    """Tokens of the request, from its bytes; never more than the model's context window."""
+    tokens = ex.request_bytes // BYTES_PER_TOKEN + 1
+    price = ex.deployment.price if ex.deployment else None
+    if price is not None and price.context_window_tokens:
+        return min(tokens, price.context_window_tokens)
+    return tokens
+
+
+def hold_nusd(ex: Exchange, max_output_tokens: int) -> int:
+    """What the exchange is expected to cost at most, before it is sent; 0 for an unpriced model."""
+    price = ex.deployment.price if ex.deployment else None
+    if price is None:
+        return 0
+    output = max_output_tokens or _DEFAULT_OUTPUT_TOKENS
+    if price.max_output_tokens:
+        output = min(output, price.max_output_tokens)
+    return upper_bound_nusd(estimated_prompt_tokens(ex), output, price)
+
+
+def estimated_usage(ex: Exchange, seen: Usage | None, delta_events: int, delta_bytes: int) -> Usage:
+    """Usage of an answer that broke off: what the provider said so far, and the output that was seen."""
+    output = max(delta_events, delta_bytes // BYTES_PER_TOKEN, seen.output_tokens if seen else 0)
+    if seen is not None and seen.prompt_tokens():
+        return Usage(
+            input_tokens=seen.input_tokens,
+            cache_read_tokens=seen.cache_read_tokens,
+            cache_write_5m_tokens=seen.cache_write_5m_tokens,
+            cache_write_1h_tokens=seen.cache_write_1h_tokens,
+            output_tokens=output,
+            reasoning_tokens=seen.reasoning_tokens,
+        )
+    return Usage(input_tokens=estimated_prompt_tokens(ex), output_tokens=output)
+
+
+def cost_of(ex: Exchange, usage: Usage) -> int:
+    """Nano-USD of `usage` at the deployment's price; 0 for an unpriced model."""
+    price = ex.deployment.price if ex.deployment else None
+    return cost_nusd(usage, price) if price is not None else 0
+
+
+def write_open(ex: Exchange, journal: Journal) -> None:
+    """Append the `open` frame; from here on the exchange costs money until proven otherwise."""
+    deployment = ex.deployment
+    assert deployment is not None
+    assert ex.dialect is not None
+    journal.append(
+        _encode(
+            OpenFrame(
+                ex.request_id,
+                _timestamps.text(ex.started_at),
+                ex.session_id,
+                ex.principal,
+                ex.dialect.name,
+                ex.model_requested,
+                deployment.name(),
+                deployment.provider.name,
+                ex.hold_nusd,
+                ex.policy.version,
+            )
+        )
+    )
+    ex.is_opened = True
+
+
+def write_done(
+    ex: Exchange,
+    journal: Journal,
+    *,
+    status: int,
+    outcome: Outcome,
+    error_code: str = "",
+    usage: Usage = NO_USAGE,
+    cost: int = 0,
+    basis: CostBasis = "none",
+) -> None:
+    """Append the one final record. A second call is a bug and does nothing."""
+    if ex.is_settled:
+        return
+    ex.is_settled = True
+    deployment = ex.deployment
+    journal.append(
+        _encode(
+            DoneFrame(
+                ex.request_id,
+                _timestamps.text(ex.started_at),
+                ex.session_id,
+                ex.principal,
+                ex.dialect.name if ex.dialect else "",
+                ex.incoming.method,
+                ex.incoming.path[:200],
+                ex.client,
+                ex.model_requested[:200],
+                deployment.name() if deployment else "none",
+                deployment.provider.name if deployment else "none",
+                status,
+                outcome,
+                error_code,
+                usage,
+                cost,
+                basis,
+                ex.policy.price_version,
+                [],
+                "not_run",
+                ex.policy.version,
+                round((perf_counter() - ex.started) * 1000, 3),
+                ex.ttfb_us / 1000,
+                int(ex.overhead * 1_000_000),
+                ex.request_bytes,
+                ex.response_bytes,
+                ex.is_stream,
+            )
+        )
+    )

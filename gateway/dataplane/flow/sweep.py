@@ -1,0 +1,62 @@
+"""What happens by the clock: one timer per worker looks at every open exchange, instead of many timers per exchange.
+
+Slow bodies time out, slow providers get an early commit, silent streams a keep-alive, and exchanges that last longer
+than a moment are watched for a client that leaves (a watch costs more than a short exchange, so short ones have none).
+"""
+
+import asyncio
+from time import perf_counter
+
+from gateway.dataplane.flow.exchange import Exchange
+from gateway.dataplane.flow.pipeline import Pipeline
+from gateway.dataplane.flow.relay import Relay
+
+TICK_S = 0.025
+WATCH_AFTER_S = 0.02
+"""With the tick this bounds how late a leaving client is noticed: well under the 100 ms we promise."""
+
+
+class Sweep:
+    """The worker's clock hand. `start` it on the loop, `stop` it when drained."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._handle: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin ticking."""
+        self._handle = self._pipeline.loop.call_later(TICK_S, self._tick)
+
+    def stop(self) -> None:
+        """Stop ticking."""
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def _tick(self) -> None:
+        pipeline = self._pipeline
+        pipeline.now = now = perf_counter()
+        for ex in list(pipeline.open_exchanges.values()):
+            relay = ex.relay
+            if isinstance(relay, Relay):
+                _look_at(ex, relay, now)
+            elif ex.body_deadline and now > ex.body_deadline and ex.task is not None:
+                ex.is_timed_out = True
+                ex.body_deadline = 0.0
+                ex.task.cancel()
+        self._handle = pipeline.loop.call_later(TICK_S, self._tick)
+
+
+def _look_at(ex: Exchange, relay: Relay, now: float) -> None:
+    if not ex.is_watched:
+        if now - ex.started > WATCH_AFTER_S:
+            ex.is_watched = True
+            ex.reply.watch(relay.on_left)
+        return
+    if relay.finished.done() or not ex.is_stream:
+        return
+    timeouts = ex.policy.timeouts
+    if ex.is_committed:
+        if now - ex.last_write > timeouts.keep_alive_ms / 1000 and not ex.is_settled:
+            relay.keep_alive()
+    elif now - ex.started > timeouts.early_commit_ms / 1000:
+        relay.commit_early()

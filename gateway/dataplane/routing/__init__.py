@@ -1,0 +1,5 @@
+"""Decides where a request goes; pure."""
+
+from gateway.dataplane.routing.resolve import Resolver
+
+__all__ = ["Resolver"]

@@ -1,0 +1,129 @@
+"""From the name a client asks for to a deployment. Pure: no I/O, no clock; equal inputs give equal answers.
+
+Order (SPEC §11): alias; `provider/model`; a bare name that exactly one configured provider offers; a bare name that
+none is known to offer, when just one provider without a `models` list speaks the client's dialect; else refused with
+the near misses.
+"""
+
+import difflib
+from collections.abc import Callable, Mapping
+
+from gateway.base.core.errors import UnknownModel, UnpricedModel, Unsupported
+from gateway.base.core.plan import Deployment, Provider
+from gateway.base.core.price import Price
+
+_MEMO_ENTRIES = 4096
+
+
+class Resolver:
+    """Names → deployments for one policy version.
+
+    `offers(provider, model)` says whether the catalogue knows the model there, `price` what it costs (None: unknown),
+    `is_unpriced_allowed` whether policy lets `provider/model` run without a price.
+    """
+
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        aliases: Mapping[str, str],
+        *,
+        offers: Callable[[str, str], bool],
+        price: Callable[[str, str], Price | None],
+        is_unpriced_allowed: Callable[[str], bool],
+        known: Callable[[str], tuple[str, ...]],
+    ) -> None:
+        self._providers = providers
+        self._aliases = {_plain(name): target for name, target in aliases.items()}
+        self._offers, self._price, self._known = offers, price, known
+        self._is_unpriced_allowed = is_unpriced_allowed
+        self._memo: dict[tuple[str, str], Deployment] = {}
+
+    def resolve(self, name: str, dialect: str) -> Deployment:
+        """The deployment that serves `name` for a client of `dialect`.
+
+        Raises UnknownModel, UnpricedModel, or Unsupported when the provider does not speak the dialect.
+        """
+        found = self._memo.get((name, dialect))
+        if found is None:
+            found = self._find(name, dialect)
+            if len(self._memo) >= _MEMO_ENTRIES:  # names come from clients, so the memo is bounded
+                self._memo.clear()
+            self._memo[name, dialect] = found
+        return found
+
+    def _find(self, name: str, dialect: str) -> Deployment:
+        if not name:
+            raise UnknownModel("the request names no `model`", param="model")
+        target = self._aliases.get(_plain(name), name)
+        provider, model = self._place(target, name, dialect)
+        if dialect not in provider.bases:
+            speaks = ", ".join(provider.bases)
+            raise Unsupported(
+                f"model `{name}` is served by provider `{provider.name}`, which speaks {speaks}; this version does not "
+                f"translate {dialect} to it. Ask for a model of a provider that speaks {dialect}.",
+                param="model",
+            )
+        price = self._price(provider.name, model)
+        if price is None and not self._is_unpriced_allowed(f"{provider.name}/{model}"):
+            raise UnpricedModel(
+                f"model `{provider.name}/{model}` has no price in the catalogue, so it is refused. An administrator can "
+                "give it one (`models.prices`) or allow it by name (`models.unpriced.allow`).",
+                model=f"{provider.name}/{model}",
+            )
+        return Deployment(provider, model, price)
+
+    def _place(self, target: str, asked: str, dialect: str) -> tuple[Provider, str]:
+        prefix, slash, rest = target.partition("/")
+        if slash:
+            provider = self._providers.get(prefix) or self._providers.get(_CANONICAL.get(prefix, ""))
+            if provider is not None and rest:
+                if provider.models and (model := _listed(provider, rest)) is None:
+                    raise self._unknown(asked, f"provider `{provider.name}` offers only {', '.join(provider.models)}")
+                return provider, (model if provider.models else None) or rest
+        offering = [p for p in self._providers.values() if self._is_offered(p, target)]
+        if len(offering) > 1:
+            names = ", ".join(f"`{p.name}/{target}`" for p in offering)
+            raise self._unknown(asked, f"several providers offer it: ask for one of {names}")
+        if offering:
+            return offering[0], _listed(offering[0], target) or target
+        open_ones = [p for p in self._providers.values() if not p.models and dialect in p.bases]
+        if len(open_ones) == 1 and not slash:
+            return open_ones[0], target
+        raise self._unknown(asked, "")
+
+    def _is_offered(self, provider: Provider, model: str) -> bool:
+        if provider.models:
+            return _listed(provider, model) is not None
+        return self._offers(provider.name, model)
+
+    def _unknown(self, asked: str, why: str) -> UnknownModel:
+        names = [f"{p.name}/{m}" for p in self._providers.values() for m in (p.models or self._known(p.name))]
+        bare = asked.rsplit("/", 1)[-1]
+        near = difflib.get_close_matches(asked, names, n=3, cutoff=0.5) or [
+            n for n in names if n.rsplit("/", 1)[-1] in difflib.get_close_matches(bare, _bare(names), n=3, cutoff=0.5)
+        ][:3]
+        text = f"model `{asked[:200]}` is not served here"
+        text += f": {why}" if why else ""
+        if near and not why:
+            text += f". Did you mean {', '.join(f'`{n}`' for n in near)}?"
+        return UnknownModel(text, param="model", near=near)
+
+
+_CANONICAL = {"google": "gemini", "gemini": "google"}
+"""`google` and `gemini` name the same provider (SPEC §3)."""
+
+
+def _plain(name: str) -> str:
+    return name.replace(".", "-")
+
+
+def _listed(provider: Provider, model: str) -> str | None:
+    """The provider's own spelling of `model`: exact, else the one name equal after dots and dashes are made alike."""
+    if model in provider.models:
+        return model
+    same = [m for m in provider.models if _plain(m) == _plain(model)]
+    return same[0] if len(same) == 1 else None
+
+
+def _bare(names: list[str]) -> list[str]:
+    return [n.rsplit("/", 1)[-1] for n in names]

@@ -1,0 +1,57 @@
+"""Anthropic Messages: what Claude Code speaks. Facts about the client: docs/guides/claude-code.md."""
+
+from typing import Any
+
+from gateway.dataplane.wire.dialect import Dialect
+from gateway.dataplane.wire.openai import encode, upstream_message
+from gateway.dataplane.wire.peek import Peek, bool_at, int_at, spans, string_at
+from gateway.dataplane.wire.refusal import Form
+
+_KEYS = (b"model", b"stream", b"max_tokens")
+
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    408: "invalid_request_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+
+
+def peek(body: bytes, max_depth: int) -> Peek:
+    """Find model, stream and output limit. Raises BadRequest."""
+    m0, m1, s0, s1, o0, o1 = spans(body, _KEYS, max_depth)
+    return Peek(
+        body, string_at(body, m0, m1, "model"), (m0, m1), bool_at(body, s0, s1, "stream"), int_at(body, o0, o1)
+    )
+
+
+def error_body(form: Form, message: str, details: dict[str, Any]) -> bytes:
+    """`{"type": "error", "error": {type, message, agentcc}, "request_id"}`."""
+    error = {"type": _TYPES.get(form.status, "api_error"), "message": message, "agentcc": details}
+    return encode({"type": "error", "error": error, "request_id": details.get("request_id")})
+
+
+def error_event(form: Form, message: str, details: dict[str, Any]) -> bytes:
+    """`event: error`; Claude Code asks again without `stream`."""
+    return b"event: error\ndata: " + error_body(form, message, details) + b"\n\n"
+
+
+ANTHROPIC_MESSAGES = Dialect(
+    name="anthropic.messages",
+    tap="anthropic.messages",
+    keep_alive=b'event: ping\ndata: {"type": "ping"}\n\n',
+    has_terminal=True,
+    takes_comments=True,
+    usage_path=(b"usage",),
+    model_path=(b"model",),
+    peek=peek,
+    error_body=error_body,
+    error_event=error_event,
+    upstream_message=upstream_message,
+)

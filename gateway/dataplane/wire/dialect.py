@@ -1,0 +1,36 @@
+"""What a dialect is: pure functions over bytes, one instance per wire format (DESIGN, idea 2)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from gateway.base.core.errors import GatewayError
+from gateway.dataplane.wire.peek import Peek
+from gateway.dataplane.wire.refusal import Form
+
+
+class Dialect(Struct, frozen=True, kw_only=True):
+    """One wire format.
+
+    `tap` names the native reader that finds usage and the terminal event in a stream. `keep_alive` is what may be sent
+    while the provider is silent. `has_terminal`: a stream ends by an event, not by EOF. `takes_comments`: a client
+    accepts SSE comments (Gemini's SDKs break on them). `usage_path` is where a whole answer holds its usage.
+    """
+
+    name: str
+    tap: str
+    keep_alive: bytes
+    has_terminal: bool
+    takes_comments: bool
+    usage_path: tuple[bytes, ...]
+    model_path: tuple[bytes, ...]
+    peek: Callable[[bytes, int], Peek]
+    error_body: Callable[[Form, str, dict[str, Any]], bytes]
+    error_event: Callable[[Form, str, dict[str, Any]], bytes]
+    upstream_message: Callable[[bytes], str]
+
+
+def details_of(error: GatewayError, policy_version: str, request_id: str) -> dict[str, Any]:
+    """The machine-readable fields that ride along as `error.agentcc`."""
+    return {"code": error.code, "request_id": request_id, "policy_version": policy_version, **error.details}

@@ -1,0 +1,55 @@
+"""OpenAI Responses: what Codex speaks. Facts about the client: docs/guides/codex.md."""
+
+from typing import Any
+
+from gateway.dataplane.wire.dialect import Dialect
+from gateway.dataplane.wire.openai import encode, error_body, upstream_message
+from gateway.dataplane.wire.peek import Peek, bool_at, int_at, spans, string_at
+from gateway.dataplane.wire.refusal import Form
+
+_KEYS = (b"model", b"stream", b"max_output_tokens")
+_LAST_SEQUENCE = 2**31 - 1  # we do not count events; the largest number keeps the sequence growing
+
+
+def peek(body: bytes, max_depth: int) -> Peek:
+    """Find model, stream and output limit. Raises BadRequest."""
+    m0, m1, s0, s1, o0, o1 = spans(body, _KEYS, max_depth)
+    return Peek(
+        body, string_at(body, m0, m1, "model"), (m0, m1), bool_at(body, s0, s1, "stream"), int_at(body, o0, o1)
+    )
+
+
+def error_event(form: Form, message: str, details: dict[str, Any]) -> bytes:
+    """`response.failed`: Codex ignores `event: error` and would wait for the end (codex-wire §7).
+
+    A refusal's code is shown verbatim and stops the client; `server_error` lets it try again.
+    """
+    code = form.code if form.status < 500 else "server_error"  # noqa: PLR2004 - HTTP's border
+    response = {
+        "id": f"resp_{details.get('request_id', '')}",
+        "object": "response",
+        "created_at": 0,
+        "status": "failed",
+        "error": {"code": code, "message": message, "agentcc": details},
+        "incomplete_details": None,
+        "model": str(details.get("model", "")),
+        "output": [],
+        "usage": None,
+    }
+    data = encode({"type": "response.failed", "sequence_number": _LAST_SEQUENCE, "response": response})
+    return b"event: response.failed\ndata: " + data + b"\n\n"
+
+
+OPENAI_RESPONSES = Dialect(
+    name="openai.responses",
+    tap="openai.responses",
+    keep_alive=b": keep-alive\n\n",
+    has_terminal=True,
+    takes_comments=True,
+    usage_path=(b"usage",),
+    model_path=(b"model",),
+    peek=peek,
+    error_body=error_body,
+    error_event=error_event,
+    upstream_message=upstream_message,
+)

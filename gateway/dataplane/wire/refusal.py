@@ -1,0 +1,84 @@
+"""How a refusal looks to each client: one table drives them all (DESIGN, "Denials speak to the developer").
+
+The dialect gives the shape of the body, the client family picks status, code and headers: the form that makes that
+very client show our words once and stop. Measured on the real CLIs; the wire notes are the source of each row.
+"""
+
+from typing import Literal
+
+from gateway.base.core.errors import (
+    BadRequest,
+    BodyTimeout,
+    BodyTooLarge,
+    GatewayError,
+    KeyRejected,
+    ModelForbidden,
+    Overloaded,
+    UnknownModel,
+    UnknownRoute,
+    UnpricedModel,
+    Unsupported,
+)
+from gateway.base.core.struct import Record
+
+Family = Literal["codex", "claude_code", "gemini_cli", "sdk"]
+
+
+class Form(Record, frozen=True):
+    """Status, OpenAI-style `type` and `code`, and extra headers. Other dialects derive their names from the status."""
+
+    status: int
+    type: str
+    code: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+_STOP = (("x-should-retry", "false"),)  # the OpenAI and Anthropic SDKs obey it
+_HOOK = "inference_hook_denied"  # Codex: shown verbatim, one request
+
+FORMS: dict[tuple[Family, type[GatewayError]], Form] = {
+    ("codex", KeyRejected): Form(403, "invalid_request_error", _HOOK),
+    ("codex", ModelForbidden): Form(403, "invalid_request_error", _HOOK),
+    ("codex", UnpricedModel): Form(403, "invalid_request_error", _HOOK),
+    ("codex", UnknownModel): Form(404, "invalid_request_error", "model_not_found"),
+    ("codex", BadRequest): Form(400, "invalid_request_error", "invalid_prompt"),
+    ("codex", Unsupported): Form(400, "invalid_request_error", "invalid_prompt"),
+    ("codex", BodyTooLarge): Form(400, "invalid_request_error", "invalid_prompt"),
+    ("codex", BodyTimeout): Form(408, "invalid_request_error", "body_timeout"),
+    ("codex", UnknownRoute): Form(404, "invalid_request_error", "unknown_route"),
+    ("claude_code", KeyRejected): Form(403, "authentication_error", "key_rejected"),
+    ("claude_code", ModelForbidden): Form(403, "permission_error", "model_forbidden"),
+    ("claude_code", UnpricedModel): Form(403, "permission_error", "unpriced_model"),
+    # 404 makes Claude Code show its own text and ask twice, so an unknown model is a 400 there
+    ("claude_code", UnknownModel): Form(400, "invalid_request_error", "unknown_model"),
+    ("gemini_cli", KeyRejected): Form(403, "authentication_error", "key_rejected"),
+    ("sdk", KeyRejected): Form(401, "authentication_error", "invalid_api_key", _STOP),
+    ("sdk", ModelForbidden): Form(403, "permission_error", "model_forbidden", _STOP),
+    ("sdk", UnpricedModel): Form(403, "permission_error", "unpriced_model", _STOP),
+    ("sdk", UnknownModel): Form(404, "invalid_request_error", "model_not_found", _STOP),
+    ("sdk", BodyTimeout): Form(408, "invalid_request_error", "body_timeout", _STOP),
+}
+"""Rows where a family needs its own form; every other error keeps its class's status and code."""
+
+_RETRY_LATER = (("retry-after", "1"),)
+
+
+def form_of(family: Family, error: GatewayError) -> Form:
+    """The form of `error` for a client family."""
+    found = FORMS.get((family, type(error)))
+    if found is not None:
+        return found
+    kind = "invalid_request_error" if error.status < 500 else "server_error"  # noqa: PLR2004 - HTTP's border
+    headers = _RETRY_LATER if isinstance(error, Overloaded) else ()
+    return Form(error.status, kind, error.code, headers)
+
+
+def family_of(user_agent: str, originator: str) -> Family:
+    """Which client is calling, by the headers that the wire notes saw."""
+    if originator.startswith("codex") or user_agent.startswith("codex"):
+        return "codex"
+    if user_agent.startswith("claude-cli"):
+        return "claude_code"
+    if user_agent.startswith("GeminiCLI"):
+        return "gemini_cli"
+    return "sdk"

@@ -1,0 +1,1 @@
+"""Stand-ins for the network: the only thing that tests fake."""

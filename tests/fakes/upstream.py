@@ -1,0 +1,157 @@
+"""A scripted provider on loopback: replays bytes with set cuts and holds, and keeps what it was sent.
+
+Each test says what the next answers are; nothing here knows a dialect.
+"""
+
+import socket
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Received:
+    """One request as it came: header names lower-case, in order."""
+
+    method: str
+    path: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def header(self, name: str) -> str:
+        return next((v for n, v in self.headers if n == name), "")
+
+
+@dataclass
+class Answer:
+    """What to send. `body` pieces are written one by one; an Event among them is waited for first.
+
+    `is_cut` closes the socket after the last piece without ending the body. `status` 0 closes without an answer.
+    """
+
+    status: int = 200
+    headers: list[tuple[str, str]] = field(default_factory=lambda: [("content-type", "application/json")])
+    body: list[bytes | threading.Event] = field(default_factory=list)
+    is_cut: bool = False
+    hold_headers: threading.Event | None = None
+
+
+def sse(*events: bytes, chunk: int = 0, is_cut: bool = False, headers: list[tuple[str, str]] | None = None) -> Answer:
+    """An event stream, in pieces of `chunk` bytes (0: one piece per event)."""
+    whole = b"".join(events)
+    pieces = [whole[i : i + chunk] for i in range(0, len(whole), chunk)] if chunk else list(events)
+    return Answer(200, [("content-type", "text/event-stream"), *(headers or [])], list(pieces), is_cut)
+
+
+def json_answer(body: bytes, status: int = 200, *headers: tuple[str, str]) -> Answer:
+    """A whole JSON answer."""
+    return Answer(status, [("content-type", "application/json"), *headers], [body])
+
+
+class FakeUpstream:
+    """Listens on a free loopback port until closed. `answers` are used in order; then `default` for ever."""
+
+    def __init__(self) -> None:
+        self.default = json_answer(b'{"ok":true}')
+        self.answers: deque[Answer] = deque()
+        self.received: list[Received] = []
+        self.got_request = threading.Semaphore(0)
+        self.disconnected = threading.Semaphore(0)
+        """Released each time a client closes while we hold or write."""
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._open: set[socket.socket] = set()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening and drop every connection."""
+        self._socket.close()
+        for conn in list(self._open):
+            conn.close()
+
+    def clear(self) -> None:
+        """Forget answers and requests between tests."""
+        self.answers.clear()
+        self.received.clear()
+        self.default = json_answer(b'{"ok":true}')
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                conn, _ = self._socket.accept()
+            except OSError:
+                return
+            conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._open.add(conn)
+            threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
+
+    def _serve(self, conn: socket.socket) -> None:
+        reader = conn.makefile("rb")
+        try:
+            while (request := _read_request(reader)) is not None:
+                self.received.append(request)
+                answer = self.answers.popleft() if self.answers else self.default
+                self.got_request.release()
+                if not self._send(conn, answer):
+                    return
+        except OSError:
+            self.disconnected.release()
+        finally:
+            self._open.discard(conn)
+            conn.close()
+
+    def _send(self, conn: socket.socket, answer: Answer) -> bool:
+        """Write the answer; False when the connection is used up."""
+        if answer.hold_headers is not None and not self._hold(conn, answer.hold_headers):
+            return False
+        if answer.status == 0:
+            return False
+        is_chunked = answer.is_cut or len(answer.body) != 1 or not isinstance(answer.body[0], bytes)
+        head = [f"HTTP/1.1 {answer.status} Scripted"]
+        head += [f"{n}: {v}" for n, v in answer.headers]
+        if is_chunked:
+            head.append("transfer-encoding: chunked")
+        else:
+            head.append(f"content-length: {len(answer.body[0])}")  # type: ignore[arg-type]
+        conn.sendall("\r\n".join(head).encode() + b"\r\n\r\n")
+        for piece in answer.body:
+            if isinstance(piece, threading.Event):
+                if not self._hold(conn, piece):
+                    return False
+            elif piece:
+                conn.sendall(b"%x\r\n%s\r\n" % (len(piece), piece) if is_chunked else piece)
+        if answer.is_cut:
+            return False
+        if is_chunked:
+            conn.sendall(b"0\r\n\r\n")
+        return True
+
+    def _hold(self, conn: socket.socket, event: threading.Event) -> bool:
+        """Wait for the event; False (and noted) when the client leaves first."""
+        conn.settimeout(0.005)
+        try:
+            while not event.is_set():
+                try:
+                    if conn.recv(1, socket.MSG_PEEK) == b"":
+                        self.disconnected.release()
+                        return False
+                except TimeoutError:
+                    continue
+        finally:
+            conn.settimeout(None)
+        return True
+
+
+def _read_request(reader: "object") -> Received | None:
+    readline = reader.readline  # type: ignore[attr-defined]
+    line = readline()
+    if not line:
+        return None
+    method, path, _ = line.decode("latin-1").split(" ", 2)
+    headers: list[tuple[str, str]] = []
+    while (line := readline()) not in (b"\r\n", b""):
+        name, _, value = line.decode("latin-1").partition(":")
+        headers.append((name.lower(), value.strip()))
+    length = int(dict(headers).get("content-length", "0"))
+    body = reader.read(length)  # type: ignore[attr-defined]
+    return Received(method, path, headers, body)
