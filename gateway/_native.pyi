@@ -106,8 +106,8 @@ _Completion: TypeAlias = (
 class Upstream:
     """An HTTP client on a thread of its own (`agentcc-upstream`), with completions in batches.
 
-    HTTP/1.1 for http://, h2 or HTTP/1.1 by ALPN for https://; pooled connections, TCP_NODELAY, rustls. No header is added
-    but `host` and framing. A request is sent a second time only when a pooled connection turned out closed before
+    HTTP/1.1 for http://, h2 or HTTP/1.1 by ALPN for https://; pooled connections, TCP_NODELAY, rustls. At most 64 exchanges
+    share an h2 connection; more get another one. No header is added but `host` and framing. A request is sent a second time only when a pooled connection turned out closed before
     anything was sent. All methods may be called from any thread and none waits for the network. Does not survive a fork:
     make it in the process that uses it.
     """
@@ -181,7 +181,7 @@ class Upstream:
         joined in one DATA. May be empty."""
 
     def stats(self) -> dict[str, int]:
-        """`in_flight` exchanges, `queued` completions, `queued_bytes` of payload in them."""
+        """`in_flight` exchanges, `queued` completions (cancelled ones count until the next drain), `queued_bytes` in them."""
 
     def close(self) -> None:
         """Cancel everything, forget undrained completions, stop the thread. Again: nothing. Freeing `self` does it too."""

@@ -92,7 +92,8 @@ build_native() {
     fi
     find_cargo
     say "building gateway._native in release (the first time takes a few minutes)"
-    $VENV/bin/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
+    # pip calls `maturin` by name
+    PATH=$PWD/$VENV/bin:$PATH $VENV/bin/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
     stamp native "$hash"
 }
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from gateway.base.journal.export import export_json, read_exchanges
+
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 KEY = "sk-agentcc-test-alice-0001"
@@ -124,9 +126,8 @@ class Gateway:
         return done
 
     def records(self) -> list[dict[str, Any]]:
-        """What `agentcc journal export` prints."""
-        done = self.run_cli("journal", "export", "--format", "jsonl", "-c", str(self.file))
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        """What `agentcc journal export` prints, read without starting a process."""
+        return [json.loads(export_json(line)) for line in read_exchanges(self.data_dir / "journal")]
 
     def record(self, request_id: str) -> dict[str, Any]:
         """The one record of a request."""

@@ -20,7 +20,6 @@ from gateway.base.storage import PREFIX, NewKey, SqliteKeys, StorageError, Store
 from gateway.dataplane.identity import BadFieldError, network_of, time_ms
 
 _Subparsers = argparse._SubParsersAction  # argparse has no public name for it
-_DEFAULT_CONFIG = "gateway.yaml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
 _SPAN = re.compile(r"(\d{1,6})([smhdw])")
 _SPAN_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
@@ -125,7 +124,7 @@ def _create(args: argparse.Namespace, now_ms: int) -> int:
     )  # fmt: skip
     config, data_dir = _place(args)
     if config is not None:
-        _refuse_clash(key, config, args.config or _DEFAULT_CONFIG)
+        _refuse_clash(key, config, args.config or default_config())
     stored, secret = open_keys(data_dir).create(key, now_ms)
     _say(args, f"created key `{key.name}` ({stored.id}) in {data_dir}; this is the only time its secret is shown:")
     _show_secret(args, stored, secret, now_ms)
@@ -154,7 +153,7 @@ def _revoke(args: argparse.Namespace, now_ms: int) -> int:
     if not found:
         if config is not None and args.name in config.keys:
             raise UsageError(
-                f"key `{args.name}` is written in {args.config or _DEFAULT_CONFIG}",
+                f"key `{args.name}` is written in {args.config or default_config()}",
                 "remove it there; the gateway reloads the file",
             )
         return _no_such_key(args.name)
@@ -184,11 +183,17 @@ def _list(args: argparse.Namespace, now_ms: int) -> int:
 
 def _place(args: argparse.Namespace) -> tuple[GatewayConfig | None, Path]:
     """The configuration, when there is one, and the data directory. A given --data-dir needs no configuration."""
-    path = args.config or _DEFAULT_CONFIG
+    path = args.config or default_config()
     if args.data_dir and not args.config and not os.path.exists(path):
         return None, Path(args.data_dir)
     config = read_config(path)
     return config, Path(args.data_dir or config.server.data_dir)
+
+
+def default_config() -> str:
+    """The file that `agentcc serve` would take, or has made, when none is named; it may not be there."""
+    made = os.path.join(os.environ.get("AGENTCC_DATA_DIR", "agentcc-data"), "gateway.yaml")
+    return made if os.path.exists(made) and not os.path.exists("gateway.yaml") else "gateway.yaml"
 
 
 def read_config(path: str) -> GatewayConfig:

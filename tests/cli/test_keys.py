@@ -13,8 +13,8 @@ import pytest
 from gateway.base.config import KeyConfig
 from gateway.base.core.errors import KeyRejected
 from gateway.base.storage import open_keys
-from gateway.cli.main import main
 from gateway.dataplane.identity import Identity
+from tests.cli.test_launch import AGENTCC, main
 
 NOW = time.time_ns() // 1_000_000
 SECRET = re.compile(r"sk-agentcc-[A-Za-z0-9_-]{43}")
@@ -209,9 +209,8 @@ def test_a_running_worker_follows_the_command(run: Run, tmp_path: Path) -> None:
     who = identity(tmp_path)
 
     def command(*args: str) -> str:
-        code = "import sys; from gateway.cli.main import main; sys.exit(main(sys.argv[1:]))"
         done = subprocess.run(
-            [sys.executable, "-c", code, "keys", *args], check=True, capture_output=True, text=True, cwd=tmp_path,
+            [sys.executable, "-c", AGENTCC, "keys", *args], check=True, capture_output=True, text=True, cwd=tmp_path,
             env={"PYTHONPATH": str(Path(__file__).parents[2])},
         )  # fmt: skip
         return done.stdout.strip()

@@ -4,6 +4,7 @@ The real ones are looked for under $AGENTCC_CLI_PREFIX (`<prefix>/node_modules/.
 `<prefix>/codex/node_modules/.bin/codex`), the mock providers under ../shared/acceptance.
 """
 
+import argparse
 import http.client
 import http.server
 import json
@@ -20,13 +21,13 @@ from typing import Any
 
 import pytest
 
+from gateway.cli import keys, launch, setup
 from gateway.cli.clients import CLIENTS, Command, Conflict, Target
-from gateway.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 KEY = "sk-agentcc-the-key-of-the-launch-tests"
 PROVIDER = {"codex": "openai", "claude": "anthropic", "gemini": "gemini"}
-AGENTCC = "import sys; from gateway.cli.main import main; sys.exit(main(sys.argv[1:]))"
+AGENTCC = "import sys; from tests.cli.test_launch import main; sys.exit(main(sys.argv[1:]))"
 HEADLESS: dict[str, tuple[list[str], str]] = {
     # what a real agent is asked, and what it then shows
     "codex": (
@@ -38,7 +39,18 @@ HEADLESS: dict[str, tuple[list[str], str]] = {
 }
 
 
-# === what the tests of launch and setup share ===
+# === what the tests of keys, launch and setup share ===
+
+
+def main(argv: list[str]) -> int:
+    """These three commands of `agentcc`, without the rest of it."""
+    parser = argparse.ArgumentParser(prog="agentcc")
+    commands = parser.add_subparsers(required=True)
+    for module in (keys, launch, setup):
+        module.add_parser(commands)
+    args = parser.parse_args(argv)
+    code: int = args.run(args)
+    return code
 
 
 def real_agent(name: str) -> Path:
@@ -53,7 +65,7 @@ def real_agent(name: str) -> Path:
 
 
 class Gateway:
-    """Stands in for the gateway: answers /healthz, forwards the rest to a mock provider, remembers what came."""
+    """Stands in for the gateway: answers /healthz, forwards the rest to a mock provider (port 0: 503), remembers it."""
 
     def __init__(self, upstream_port: int) -> None:
         self.seen: list[tuple[str, str, dict[str, str], Any]] = []
@@ -62,8 +74,8 @@ class Gateway:
         class Handler(http.server.BaseHTTPRequestHandler):
             def handle_any(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
-                if self.path == "/healthz":
-                    self.send_response(200)
+                if self.path == "/healthz" or not upstream_port:
+                    self.send_response(200 if self.path == "/healthz" else 503)
                     self.send_header("content-length", "0")
                     self.end_headers()
                     return
@@ -80,7 +92,7 @@ class Gateway:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_POST = do_HEAD = handle_any
+            do_GET = do_POST = do_HEAD = handle_any  # noqa: N815 - the base class asks for these names
 
             def log_message(self, format: str, *args: object) -> None:
                 """Be quiet."""
@@ -296,6 +308,17 @@ def test_the_gateways_file_gives_url_and_key(agent: Path, gateway: Gateway, tmp_
     started = json.loads(done.stdout)
     assert started["env"]["AGENTCC_KEY"] == KEY
     assert f'base_url="http://127.0.0.1:{gateway.port}/v1"' in started["args"][3]
+
+
+def test_the_file_that_serve_made_is_found(agent: Path, gateway: Gateway, tmp_path: Path) -> None:
+    """`agentcc serve` and then `agentcc launch codex`, in the same folder, is all that a newcomer types."""
+    (tmp_path / "agentcc-data").mkdir()
+    (tmp_path / "agentcc-data" / "gateway.yaml").write_text(
+        f'server: {{ port: {gateway.port} }}\nkeys: {{ dev: {{ key: "{KEY}" }} }}\n'
+        'providers: { openai: { api_key: none, base_url: "${AGENTCC_SIMULATOR_URL}" } }\n'
+    )
+    done = agentcc("launch", "codex", "--bin", str(agent), env=clean_env(tmp_path / "home"), cwd=tmp_path)
+    assert json.loads(done.stdout)["env"]["AGENTCC_KEY"] == KEY
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Bad input and refusals: a clear answer in the client's dialect and form, a record, and an unharmed worker."""
 
+import contextlib
 import json
 import socket
 from typing import Any
@@ -56,7 +57,7 @@ BAD_BODIES: list[tuple[str, bytes, dict[str, str], int, str]] = [
     ("model type", b'{"model":5}', {}, 400, "`model` must be a string, not `5`"),
     ("stream type", b'{"model":"openai/gpt-4.1-mini","stream":"yes"}', {}, 400, "`stream` must be true or false"),
     ("no model", b'{"input":"x"}', {}, 404, "names no `model`"),
-    ("unknown model", b'{"model":"gpt-4.1-mini"}', {}, 404, "Did you mean"),
+    ("unknown model", b'{"model":"gpt-4.1-minu"}', {}, 404, "Did you mean"),
     ("other dialect", b'{"model":"anthropic/claude-sonnet-4-5"}', {}, 400, "does not translate"),
     ("unpriced", b'{"model":"openai/some-model-nobody-priced"}', {}, 403, "no price"),
     ("zstd cut", b"\x28\xb5\x2f\xfd\x04\x58\x09", {"content-encoding": "zstd"}, 400, "zstd request body"),
@@ -151,10 +152,11 @@ def test_broken_http_leaves_the_worker_unharmed(gateway: Gateway, client: httpx.
     host, port = gateway.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as raw:
         raw.sendall(data)
-        raw.shutdown(socket.SHUT_WR)
         answer = b""
-        while chunk := raw.recv(65536):
-            answer += chunk
+        with contextlib.suppress(ConnectionError):  # a close with our bytes unread arrives as a reset
+            raw.shutdown(socket.SHUT_WR)
+            while chunk := raw.recv(65536):
+                answer += chunk
     assert not answer or answer.split(b" ")[1].startswith(b"4"), name
     assert client.get("/healthz").status_code == 200
 

@@ -65,3 +65,91 @@ def scan_object(body: bytes, keys: tuple[bytes, ...], max_depth: int = 512) -> d
         raise Refused("duplicate_key")
     members = dict(value)
     return {key: members[key.decode()] for key in keys if key.decode() in members}
+
+
+def tap(dialect: str, wire: bytes) -> dict[str, Any]:
+    """What a tap must learn from an event stream of `dialect`: the captures but for the delta counters, and `terminal`,
+    the index of the terminal event among those with data (None without one)."""
+    seen: dict[str, Any] = dict.fromkeys(["usage", "usage2", "model", "error", "terminal"])
+    seen |= {"status": "none", "finish_seen": False}
+    for index, (name, data) in enumerate(_events(wire)):
+        if data.strip() == "[DONE]":
+            event: Any = "[DONE]"
+        else:
+            event = json.loads(data)
+        if _TAPS[dialect](seen, name, event):
+            seen["terminal"] = index
+            break
+    return seen
+
+
+def _events(wire: bytes) -> list[tuple[str, str]]:
+    found = []
+    for block in re.split(r"\n{2,}", re.sub(r"\r\n?", "\n", wire.decode())):
+        fields = [line.partition(":") for line in block.split("\n")]
+        data = [value.removeprefix(" ") for name, _, value in fields if name == "data"]
+        names = [value.strip() for name, _, value in fields if name == "event"]
+        if data:
+            found.append(((names or [""])[-1], "\n".join(data)))
+    return found
+
+
+def _responses(seen: dict[str, Any], name: str, event: Any) -> bool:
+    kind = event.get("type", name)
+    response = event.get("response") or {}
+    endings = {"response.completed": "ok", "response.incomplete": "incomplete", "response.failed": "failed"}
+    done = {"incomplete": "incomplete", "failed": "failed", "cancelled": "failed"}
+    status = done.get(str(response.get("status")), "ok") if kind == "response.done" else endings.get(kind)
+    if kind == "error":
+        seen |= {"status": "failed", "error": event.get("error") or event}
+    for field in ["usage", "model", "error"]:
+        seen[field] = response.get(field) or seen[field]
+    if status:
+        seen |= {"status": status, "finish_seen": True}
+    return status is not None
+
+
+def _chat(seen: dict[str, Any], name: str, event: Any) -> bool:
+    if event == "[DONE]":
+        seen |= {"status": seen["status"].replace("none", "ok"), "finish_seen": True}
+        return True
+    seen["usage"] = event.get("usage") or (event.get("x_groq") or {}).get("usage") or seen["usage"]
+    seen["model"] = seen["model"] or event.get("model") or None
+    if event.get("error"):
+        seen |= {"status": "failed", "error": event["error"]}
+    seen["finish_seen"] |= any(choice.get("finish_reason") is not None for choice in event.get("choices") or [])
+    return False
+
+
+def _anthropic(seen: dict[str, Any], name: str, event: Any) -> bool:
+    match event.get("type", name):
+        case "message_start":
+            seen |= {"usage": event["message"].get("usage"), "model": event["message"].get("model")}
+        case "message_delta":
+            seen["usage2"] = event.get("usage") or seen["usage2"]
+            seen["finish_seen"] |= event["delta"].get("stop_reason") is not None
+        case "message_stop":
+            seen |= {"status": "ok", "finish_seen": True}
+            return True
+        case "error":
+            seen |= {"status": "failed", "error": event["error"]}
+            return True
+    return False
+
+
+def _gemini(seen: dict[str, Any], name: str, event: Any) -> bool:
+    seen["usage"] = event.get("usageMetadata") or seen["usage"]
+    seen["model"] = seen["model"] or event.get("modelVersion")
+    if any(candidate.get("finishReason") for candidate in event.get("candidates", [])):
+        seen |= {"finish_seen": True, "status": seen["status"].replace("none", "ok")}
+    if event.get("error"):
+        seen |= {"status": "failed", "error": event["error"]}
+    return False
+
+
+_TAPS = {
+    "openai.responses": _responses,
+    "openai.chat": _chat,
+    "anthropic.messages": _anthropic,
+    "gemini.generate": _gemini,
+}

@@ -147,6 +147,14 @@ def test_cancel_ends_an_h2_stream_and_leaves_the_others_alone(trusting: Client, 
     assert trusting.native.stats()["in_flight"] == 1
 
 
+def test_more_streams_than_one_h2_connection_allows_run_at_once(trusting: Client, h2_url: str) -> None:
+    """granian allows 200 streams on a connection, as it is started here; nobody waits for another stream to end."""
+    ids = [trusting.start(h2_url + "/hang", b"{}") for _ in range(250)]
+    trusting.until(lambda: all(trusting.data(id_) for id_ in ids))
+    for id_ in ids:
+        trusting.native.cancel(id_)
+
+
 def _proxied(monkeypatch: pytest.MonkeyPatch, pki: Path, **variables: str) -> Client:
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"]:
         monkeypatch.delenv(name, raising=False)

@@ -58,20 +58,21 @@ def read_exchanges(
 
     waiting = deque(read_runs(directory))
     heap: list[tuple[float, int, Line, _Stream]] = []
-    for number in count():
+    ties = count()
+    while True:
         # A run is opened only once its start is reached: files open at a time are those of runs that overlap.
         while waiting and (not heap or start_of(waiting[0]) <= heap[0][0]):
             run = waiting.popleft()
-            _push(heap, open_run(run), -len(waiting), start_of(run))
+            _push(heap, open_run(run), next(ties), start_of(run))
         if not heap:
             return
-        ended, _, line, stream = heapq.heappop(heap)
+        _, _, line, stream = heapq.heappop(heap)
         yield line
-        _push(heap, stream, number, ended)
+        _push(heap, stream, next(ties), 0.0)
 
 
 def _push(heap: "list[tuple[float, int, Line, _Stream]]", stream: "_Stream", tie: int, after: float) -> None:
-    """Put a stream's next line in its place; a `crashed` record, whose exchange began before its run, comes first."""
+    """Put a stream's next line in its place, not before `after`: a run's first `crashed` record is older than the run."""
     for ended, line in stream:
         heapq.heappush(heap, (max(ended, after), tie, line, stream))
         return

@@ -27,7 +27,12 @@ def block(lines: list[str], eol: str) -> str:
 
 def without_blocks(text: str) -> str:
     """The text as it was before our blocks, with the lines that we had switched off."""
-    return _SWITCHED_OFF.sub("", _BLOCK.sub("", text))
+    bom, text = _split_bom(text)
+    return bom + _SWITCHED_OFF.sub("", _BLOCK.sub("", text))
+
+
+def _split_bom(text: str) -> tuple[str, str]:
+    return (_BOM, text[1:]) if text.startswith(_BOM) else ("", text)
 
 
 def _eol(text: str) -> str:
@@ -48,7 +53,7 @@ class TomlEdit:
         return "\n".join([*_assignments(self._root), "", f"[{self._table}]", *_assignments(self._values)]) + "\n"
 
     def apply(self, text: str, path: str, *, force: bool) -> str:
-        bom, text = (_BOM, text[1:]) if text.startswith(_BOM) else ("", text)
+        bom, text = _split_bom(text)
         before = _parsed(text, path)
         parent, _, leaf = self._table.partition(".")
         root = {k: v for k, v in self._root.items() if before.get(k) != v}

@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from gateway.base.config import GatewayConfig
-from gateway.cli.keys import UsageError, is_placeholder, read_config
+from gateway.cli.keys import UsageError, default_config, is_placeholder, read_config
 from gateway.dataplane.identity import time_ms
 
 __all__ = ["UsageError", "base_url_of", "key_of"]
 
-_DEFAULT_CONFIG = "gateway.yaml"
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}
 
 
@@ -19,7 +18,7 @@ def base_url_of(given: str | None, config: str | None, environ: Mapping[str, str
     url = given or environ.get("AGENTCC_BASE_URL")
     if url:
         return _root(url)
-    path = config or _DEFAULT_CONFIG
+    path = config or default_config()
     if config is None and not os.path.exists(path):
         raise UsageError(
             "where is the gateway?", "pass --base-url URL, set AGENTCC_BASE_URL, or -c FILE on its machine"
@@ -36,7 +35,7 @@ def key_of(given: str | None, config: str | None, environ: Mapping[str, str], no
     key = given or environ.get("AGENTCC_KEY")
     if key:
         return key
-    path = config or _DEFAULT_CONFIG
+    path = config or default_config()
     if config is None and not os.path.exists(path):
         raise UsageError("which key?", "pass --key KEY or set AGENTCC_KEY; your platform team hands out keys")
     usable = _usable_keys(read_config(path), now_ms)

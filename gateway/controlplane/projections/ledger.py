@@ -18,7 +18,7 @@ from gateway.base.journal import Batch, Line, Position, RunFrame
 from gateway.base.telemetry import metrics as m
 from gateway.base.telemetry.log import log
 from gateway.controlplane.projections import schema
-from gateway.controlplane.projections.totals import Totals, count_done, new_totals
+from gateway.controlplane.projections.totals import Tally, Totals, new_totals
 from gateway.controlplane.projections.view import DoneView, decode_done, decode_principal
 
 _BUSY_MS = 5000
@@ -35,6 +35,7 @@ class Applied(Struct):
     """What one `apply` did: new exchanges, and the increments of the totals, already stored."""
 
     exchanges: int = 0
+    tally: Tally = msgspec.field(default_factory=Tally)
     deltas: Totals = msgspec.field(default_factory=new_totals)
     bad: list[str] = msgspec.field(default_factory=list)
 
@@ -106,6 +107,7 @@ class Ledger:
                     self._apply_line(batch.run.run, line, applied)
                 p = batch.position
                 self._db.execute(schema.SET_OFFSET, (p.run, p.segment, p.offset, p.head, p.is_done))
+            applied.tally.into(applied.deltas)
             if applied.bad:
                 applied.deltas[m.BAD_LINES.name, ()] += len(applied.bad)
             self._db.executemany(schema.ADD_TOTAL, _total_rows(applied.deltas))
@@ -144,7 +146,7 @@ class Ledger:
         )  # fmt: skip
         if cursor.rowcount:
             applied.exchanges += 1
-            count_done(done, virtual_key, applied.deltas)
+            applied.tally.add(done, virtual_key)
 
     def _add_run(self, frame: RunFrame, applied: Applied) -> None:
         crashed = sum(not p.ended for p in frame.predecessors)

@@ -15,10 +15,11 @@ Key = tuple[str, tuple[str, ...]]
 Totals = defaultdict[Key, int]
 
 SUM = "sum"
-_LE: dict[str, list[str]] = {
-    metric.name: [*(f"{bound:g}" for bound in metric.buckets), "+Inf"] for metric in m.METRICS if metric.buckets
+_BOUNDS: dict[str, list[str]] = {
+    metric.name: [*(f"{bound:g}" for bound in metric.buckets), "+Inf", SUM] for metric in m.METRICS if metric.buckets
 }
-_CACHE = {"hit": (1, 0), "semantic": (1, 0), "miss": (0, 1)}
+_CACHE = {"hit": 7, "semantic": 7, "miss": 8}
+_SUMS = 9
 
 
 def new_totals() -> Totals:
@@ -32,31 +33,57 @@ def is_served(done: DoneView) -> bool:
     return done.outcome == "ok" or done.cost_nusd > 0 or usage.output_tokens > 0 or usage.input_tokens > 0
 
 
-def count_done(done: DoneView, virtual_key: str, totals: Totals) -> None:
-    """Add one finished exchange to `totals`."""
-    provider = done.provider or m.NONE
-    model = done.model_used if done.model_used and is_served(done) else m.OTHER
-    exchange = (provider, model, virtual_key or m.NONE)
-    totals[m.REQUESTS.name, (*exchange, done.outcome)] += 1
-    totals[m.COST.name, exchange] += done.cost_nusd
-    usage = done.usage
-    counts = (
-        usage.input_tokens, usage.cache_read_tokens, usage.cache_write_5m_tokens, usage.cache_write_1h_tokens,
-        usage.output_tokens,
-    )  # fmt: skip
-    for kind, count in zip(m.TOKEN_KINDS, counts, strict=True):
-        if count:
-            totals[m.TOKENS.name, (*exchange, kind)] += count
-    hits, misses = _CACHE.get(done.cache, (0, 0))
-    totals[m.CACHE_HITS.name, exchange] += hits
-    totals[m.CACHE_MISSES.name, exchange] += misses
-    _observe(m.DURATION, (provider, model), done.latency_ms / 1e3, totals)
-    if done.ttfb_ms > 0:
-        _observe(m.FIRST_BYTE, (provider, model), done.ttfb_ms / 1e3, totals)
-    _observe(m.OVERHEAD, (done.dialect or m.NONE,), done.overhead_us / 1e6, totals)
+class Tally:
+    """Adds up exchanges. Counts by group first and makes keys at the end: 2 us an exchange instead of 5."""
 
+    __slots__ = ("_exchanges", "_spreads")
 
-def _observe(metric: m.Metric, labels: tuple[str, ...], seconds: float, totals: Totals) -> None:
-    bound = _LE[metric.name][bisect_left(metric.buckets, seconds)]
-    totals[metric.name, (*labels, bound)] += 1
-    totals[metric.name, (*labels, SUM)] += round(seconds * metric.per_unit)
+    def __init__(self) -> None:
+        self._exchanges: dict[tuple[str, str, str, str], list[int]] = {}
+        self._spreads: dict[tuple[str, tuple[str, ...]], list[int]] = {}
+
+    def add(self, done: DoneView, virtual_key: str) -> None:
+        """Count one finished exchange."""
+        provider = done.provider or m.NONE
+        model = done.model_used if done.model_used and is_served(done) else m.OTHER
+        group = (provider, model, virtual_key or m.NONE, done.outcome)
+        sums = self._exchanges.get(group)
+        if sums is None:
+            sums = self._exchanges[group] = [0] * _SUMS
+        usage = done.usage
+        sums[0] += 1
+        sums[1] += done.cost_nusd
+        sums[2] += usage.input_tokens
+        sums[3] += usage.cache_read_tokens
+        sums[4] += usage.cache_write_5m_tokens
+        sums[5] += usage.cache_write_1h_tokens
+        sums[6] += usage.output_tokens
+        if done.cache in _CACHE:
+            sums[_CACHE[done.cache]] += 1
+        self._observe(m.DURATION, (provider, model), done.latency_ms / 1e3)
+        if done.ttfb_ms > 0:
+            self._observe(m.FIRST_BYTE, (provider, model), done.ttfb_ms / 1e3)
+        self._observe(m.OVERHEAD, (done.dialect or m.NONE,), done.overhead_us / 1e6)
+
+    def _observe(self, metric: m.Metric, labels: tuple[str, ...], seconds: float) -> None:
+        counts = self._spreads.get((metric.name, labels))
+        if counts is None:
+            counts = self._spreads[metric.name, labels] = [0] * (len(metric.buckets) + 2)
+        counts[bisect_left(metric.buckets, seconds)] += 1
+        counts[-1] += int(seconds * metric.per_unit + 0.5)
+
+    def into(self, totals: Totals) -> None:
+        """Add what was counted to `totals`."""
+        for (*exchange, outcome), sums in self._exchanges.items():
+            labels = tuple(exchange)
+            totals[m.REQUESTS.name, (*labels, outcome)] += sums[0]
+            totals[m.COST.name, labels] += sums[1]
+            for kind, tokens in zip(m.TOKEN_KINDS, sums[2:7], strict=True):
+                if tokens:
+                    totals[m.TOKENS.name, (*labels, kind)] += tokens
+            totals[m.CACHE_HITS.name, labels] += sums[7]
+            totals[m.CACHE_MISSES.name, labels] += sums[8]
+        for (name, labels), counts in self._spreads.items():
+            for bound, count in zip(_BOUNDS[name], counts, strict=True):
+                if count:
+                    totals[name, (*labels, bound)] += count

@@ -3,10 +3,10 @@
 from msgspec import Raw
 from msgspec.json import Decoder
 
-from gateway.base.core.struct import Wire
+from gateway.base.core.struct import Record, Wire
 
 
-class UsageView(Wire):
+class UsageView(Record, frozen=True):
     """Tokens by kind (base/core/usage.py)."""
 
     input_tokens: int = 0

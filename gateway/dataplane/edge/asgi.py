@@ -23,10 +23,11 @@ _WINDOW_BYTES = 1 << 20
 class AsgiIncoming:
     """A request as ASGI tells it."""
 
-    __slots__ = ("_headers", "_receive", "client_ip", "method", "path", "query")
+    __slots__ = ("_headers", "_is_read", "_receive", "client_ip", "method", "path", "query")
 
     def __init__(self, scope: Message, receive: Receive) -> None:
         self._receive = receive
+        self._is_read = False
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: str = scope.get("query_string", b"").decode("latin-1")
@@ -45,6 +46,7 @@ class AsgiIncoming:
     async def body(self, limit: int) -> bytes:
         """See `Incoming.body`."""
         declared = declared_length(self.header("content-length"), limit)
+        self._is_read = True
         chunks: list[bytes] = []
         size = 0
         async for chunk in self._chunks():
@@ -57,6 +59,8 @@ class AsgiIncoming:
 
     async def discard(self, limit: int) -> None:
         """See `Incoming.discard`."""
+        if self._is_read:
+            return
         size = 0
         async for chunk in self._chunks():
             size += len(chunk)

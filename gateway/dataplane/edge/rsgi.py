@@ -20,11 +20,12 @@ _CUT = "the request body broke off"
 class RsgiIncoming:
     """A request as RSGI tells it."""
 
-    __slots__ = ("_headers", "_proto", "_scope", "header", "method", "path", "query")
+    __slots__ = ("_headers", "_is_read", "_proto", "_scope", "header", "method", "path", "query")
 
     def __init__(self, scope: Any, proto: Any) -> None:
         self._scope = scope
         self._proto = proto
+        self._is_read = False
         self.method: str = scope.method
         self.path: str = scope.path
         self.query: str = scope.query_string
@@ -46,6 +47,7 @@ class RsgiIncoming:
     async def body(self, limit: int) -> bytes:
         """See `Incoming.body`."""
         declared = declared_length(self.header("content-length"), limit)
+        self._is_read = True
         try:
             if declared >= 0:
                 data: bytes = await self._proto()
@@ -68,6 +70,8 @@ class RsgiIncoming:
 
     async def discard(self, limit: int) -> None:
         """See `Incoming.discard`."""
+        if self._is_read:
+            return
         size = 0
         async for chunk in self._proto:
             size += len(chunk)
@@ -78,13 +82,14 @@ class RsgiIncoming:
 class RsgiReply:
     """See `Reply`; RSGI never waits, so there is no window."""
 
-    __slots__ = ("_proto", "_transport", "_watcher")
+    __slots__ = ("_proto", "_transport", "_watcher", "on_sent")
 
     window_bytes = 0
 
     def __init__(self, proto: Any) -> None:
         self._proto = proto
         self._transport: Any = None
+        self.on_sent: Callable[[int], None] | None = None
         self._watcher: asyncio.Task[None] | None = None
 
     def whole(self, status: int, headers: Headers, body: bytes) -> None:

@@ -1,12 +1,20 @@
 """From a checked file to a Policy: providers with their credentials, resolver, keys. A failed build changes nothing."""
 
+import difflib
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 from gateway.base.config import ConfigError, GatewayConfig, Loaded, ProviderConfig
 from gateway.base.core.plan import Provider
 from gateway.dataplane.identity import Identity
-from gateway.dataplane.providers import Catalog, ProviderSpec, known_providers, load_catalog, resource_base
+from gateway.dataplane.providers import (
+    Catalog,
+    ProviderSpec,
+    known_providers,
+    load_catalog,
+    provider_named,
+    resource_base,
+)
 from gateway.dataplane.routing import Resolver
 from gateway.dataplane.wire import DIALECTS
 
@@ -52,23 +60,23 @@ def assemble(loaded: Loaded, identity: Identity) -> Policy:
 
 def _provider(name: str, row: ProviderConfig, source: str) -> Provider:
     path = f"$.providers.{name}"
-    spec = known_providers().get(name)
+    spec = provider_named(name)
     if spec is None and (row.dialect is None or row.base_url is None):
+        near = difflib.get_close_matches(name, known_providers(), n=1)
+        hint = f"did you mean `{near[0]}`? " if near else ""
         raise ConfigError(
-            source, path, "is not in the catalogue", "give it `dialect` and `base_url`, or use a catalogue name"
+            source, path, "is not in the catalogue", f"{hint}A provider of your own needs `dialect` and `base_url`"
         )
     written = [row.dialect] if isinstance(row.dialect, str) else row.dialect
-    dialects = tuple(written) if written else tuple(d for d in (spec.dialects if spec else ()) if d in DIALECTS)
+    dialects = tuple(d for d in written or (spec.all_dialects() if spec else ()) if d in DIALECTS)
     if not dialects:
         raise ConfigError(source, path, "speaks no dialect that this version serves", f"served: {', '.join(DIALECTS)}")
-    for dialect in dialects:
-        if dialect not in DIALECTS:
-            raise ConfigError(source, f"{path}.dialect", f"is {dialect!r}, which this version does not serve")
-    base_url = row.base_url or (spec.base_url if spec else "") or ""
-    if not base_url.startswith(("http://", "https://")):
-        raise ConfigError(source, f"{path}.base_url", f"is {base_url!r}; it must begin with http:// or https://")
-    bases = {dialect: resource_base(base_url, dialect) for dialect in dialects}
-    headers = _credential(name, row, spec, dialects, source) + tuple(row.headers.items())
+    if row.base_url is None and spec is not None and not spec.base_url:
+        raise ConfigError(source, f"{path}.base_url", "is missing", f"it depends on your account: {spec.base_url_form}")
+    if row.base_url is not None and not row.base_url.startswith(("http://", "https://")):
+        raise ConfigError(source, f"{path}.base_url", f"is {row.base_url!r}", "begin it with http:// or https://")
+    bases = {d: spec.base(d, row.base_url or "") if spec else resource_base(row.base_url or "", d) for d in dialects}
+    headers = _credential(name, row, spec, dialects, source) + tuple((n.lower(), v) for n, v in row.headers.items())
     return Provider(
         name, bases, headers, tuple(row.models or ()), row.ca_file or "", takes_client_key=row.api_key == CLIENT_KEY
     )

@@ -23,12 +23,15 @@ Headers = list[tuple[str, str]]
 
 
 class Reply(Protocol):
-    """How the edge answers. Calls never block; a reply that waits for slow clients has `window_bytes` > 0.
+    """How the edge answers. Calls never block.
+
+    A reply that can tell what a slow client has taken has `window_bytes` > 0 and calls `on_sent` with each count.
 
     One of: `whole`; or `start`, `write` …, `finish`.
     """
 
     window_bytes: int
+    on_sent: Callable[[int], None] | None
 
     def whole(self, status: int, headers: Headers, body: bytes) -> None:
         """Answer with a body of known length."""

@@ -155,6 +155,8 @@ class Pipeline:
             )
         except ValueError as exc:
             relay.on_failed("connect", str(exc), None)
+        if ex.reply.window_bytes:
+            ex.reply.on_sent = lambda count: client.ack(relay.upstream, count)
         return relay
 
     def _catalogue(self, ex: Exchange, route: Route) -> None:
@@ -182,10 +184,9 @@ class Pipeline:
             relay.on_bug(error)
             return
         try:
-            if not ex.request_bytes and not ex.is_timed_out:
-                await ex.incoming.discard(_DISCARD_BYTES)
+            await ex.incoming.discard(_DISCARD_BYTES)
         except (GatewayError, RuntimeError):
-            pass  # a body that breaks off changes nothing: it was refused anyway
+            pass  # a body that breaks off changes nothing: it is refused anyway
         ex.deployment = None
         status = refuse.status_of(ex, error)
         write_done(ex, self.journal, status=status, outcome=outcome, error_code=error.code)

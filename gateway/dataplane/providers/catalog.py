@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Protocol
 
@@ -119,7 +119,7 @@ class Catalog:
                 cache_write_5m=_optional_rate(override.cache_write_5m_per_mtok),
                 cache_write_1h=_optional_rate(override.cache_write_1h_per_mtok),
             ),
-            request_nusd=_ceiling(Decimal(str(override.request_usd)) * 1_000_000_000),
+            request_nusd=_rounded(Decimal(str(override.request_usd)) * 1_000_000_000),
             context_window_tokens=row.context_window_tokens if row else 0,
             max_output_tokens=row.max_output_tokens if row else 0,
         )
@@ -188,8 +188,8 @@ def load_catalog(overrides: Mapping[str, PriceOverride] | None = None) -> Catalo
 
 
 def pusd_per_token(usd_per_mtok: float | Decimal) -> int:
-    """USD per million tokens → pico-USD per token, exact by way of the number's shortest decimal; a rest rounds up."""
-    return _ceiling(Decimal(str(usd_per_mtok)) * 1_000_000)
+    """USD per million tokens → pico-USD per token, exact by way of the number's shortest decimal; a rest rounds half up."""
+    return _rounded(Decimal(str(usd_per_mtok)) * 1_000_000)
 
 
 class _Table:
@@ -232,12 +232,11 @@ class _Table:
     def _match_alike(self, name: str) -> int | None:
         if self._by_plain is None:
             self._by_plain = {}
-            for known, index in self._by_name.items():
-                self._by_plain.setdefault(_plain(known), set()).add(index)
+            for known, at in self._by_name.items():
+                self._by_plain.setdefault(_plain(known), set()).add(at)
         found = set(self._by_plain.get(_plain(name), ()))
         for spelling in _spellings(name):
-            index = self._match(spelling)
-            if index is not None:
+            if (index := self._match(spelling)) is not None:
                 found.add(index)
         return found.pop() if len(found) == 1 else None
 
@@ -282,8 +281,8 @@ def _optional_rate(usd_per_mtok: float | None) -> int:
     return -1 if usd_per_mtok is None else pusd_per_token(usd_per_mtok)
 
 
-def _ceiling(amount: Decimal) -> int:
-    return int(amount.to_integral_value(rounding=ROUND_CEILING))
+def _rounded(amount: Decimal) -> int:
+    return int(amount.to_integral_value(rounding=ROUND_HALF_UP))
 
 
 __all__ = ["Catalog", "PriceOverride", "load_catalog", "pusd_per_token"]

@@ -1,7 +1,7 @@
 """From the name a client asks for to a deployment. Pure: no I/O, no clock; equal inputs give equal answers.
 
-Order (SPEC §11): alias; `provider/model`; a bare name that exactly one configured provider offers; a bare name that
-none is known to offer, when just one provider without a `models` list speaks the client's dialect; else refused with
+Order (SPEC §11): alias; `provider/model`; a bare name that exactly one configured provider offers (of several, the one
+that speaks the client's dialect); a bare name that none is known to offer, when just one provider without a `models` list speaks the client's dialect; else refused with
 the near misses.
 """
 
@@ -81,6 +81,8 @@ class Resolver:
                     raise self._unknown(asked, f"provider `{provider.name}` offers only {', '.join(provider.models)}")
                 return provider, (model if provider.models else None) or rest
         offering = [p for p in self._providers.values() if self._is_offered(p, target)]
+        if len(offering) > 1:  # the one that speaks the client's language is what the client means
+            offering = [p for p in offering if dialect in p.bases] or offering
         if len(offering) > 1:
             names = ", ".join(f"`{p.name}/{target}`" for p in offering)
             raise self._unknown(asked, f"several providers offer it: ask for one of {names}")

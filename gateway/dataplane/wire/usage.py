@@ -67,7 +67,7 @@ def usage_from_anthropic_messages(raw_usage: bytes, delta_usage: bytes | None = 
     read = _anthropic_counts(usage)
     # What a compaction or an advisor consumed is listed under `iterations` only (the API's documentation on
     # compaction), while the listed `message` iterations are in the sums already: the larger reading is what is billed.
-    listed = [_anthropic_counts(row) for row in usage.get("iterations") or () if isinstance(row, dict)]
+    listed = [_anthropic_counts(row) for row in _rows(usage, "iterations")]
     if listed:
         read = [max(own, sum(row[i] for row in listed)) for i, own in enumerate(read)]
     plain, cached, write_5m, write_1h, output = read
@@ -123,8 +123,7 @@ def usage_from_bedrock_converse(raw_usage: bytes, _second: bytes | None = None) 
         return None
     read = _count(usage, "cacheReadInputTokens") or _count(usage, "cacheReadInputTokenCount")
     written = _count(usage, "cacheWriteInputTokens") or _count(usage, "cacheWriteInputTokenCount")
-    details = [row for row in usage.get("cacheDetails") or () if isinstance(row, dict)]
-    hour = sum(_count(row, "inputTokens") for row in details if row.get("ttl") == "1h")
+    hour = sum(_count(row, "inputTokens") for row in _rows(usage, "cacheDetails") if row.get("ttl") == "1h")
     return Usage(
         input_tokens=_count(usage, "inputTokens"),
         cache_read_tokens=read,
@@ -143,9 +142,7 @@ def usage_from_cohere_chat(raw_usage: bytes, _second: bytes | None = None) -> Us
     return Usage(
         input_tokens=_count(billed, "input_tokens"),
         output_tokens=_count(billed, "output_tokens"),
-        reasoning_tokens=min(
-            _count(billed, "output_tokens"), _count(_child(usage, "tokens"), "reasoning_tokens")
-        ),
+        reasoning_tokens=min(_count(billed, "output_tokens"), _count(_child(usage, "tokens"), "reasoning_tokens")),
     )
 
 
@@ -276,9 +273,8 @@ def _modalities(usage: _Json, *names: str) -> dict[str, int]:
     """Tokens by modality over the named lists; documents are priced as images."""
     found: dict[str, int] = {}
     for name in names:
-        rows = usage.get(name)
-        for row in rows if isinstance(rows, list) else ():
-            if isinstance(row, dict) and isinstance(kind := row.get("modality"), str):
+        for row in _rows(usage, name):
+            if isinstance(kind := row.get("modality"), str):
                 kind = "IMAGE" if kind == "DOCUMENT" else kind
                 found[kind] = found.get(kind, 0) + _count(row, "tokenCount")
     return found
@@ -297,13 +293,18 @@ def _child(parent: _Json, name: str) -> _Json:
     return found if isinstance(found, dict) else _EMPTY
 
 
+def _rows(parent: _Json, name: str) -> list[_Json]:
+    found = parent.get(name)
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+
+
 def _count(parent: _Json, name: str) -> int:
     value = parent.get(name)
     if type(value) is int:
         return value if 0 < value < _MAX_TOKENS else 0
     if type(value) is float and 0 < value < _MAX_TOKENS:
         return int(value) + (value != int(value))
-    if isinstance(value, str) and len(value) < 16 and value.isascii() and value.isdigit():  # noqa: PLR2004 - < 2**53
+    if isinstance(value, str) and len(value) < 16 and value.isascii() and value.isdigit():
         return int(value)
     return 0
 

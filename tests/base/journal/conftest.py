@@ -15,10 +15,10 @@ TS = "2026-11-21T05:48:12.123Z"
 _encode = msgspec.json.Encoder().encode
 
 
-def open_payload(request_id: str, hold_nusd: int = 7_000) -> bytes:
+def open_payload(request_id: str, hold_nusd: int = 7_000, ts: str = TS) -> bytes:
     """An `open` frame as a worker writes it."""
     frame = OpenFrame(
-        request_id, TS, "ses_1", NOBODY, "openai.responses", "gpt-5-1", "openai/gpt-5.1", "openai", hold_nusd, "v1"
+        request_id, ts, "ses_1", NOBODY, "openai.responses", "gpt-5-1", "openai/gpt-5.1", "openai", hold_nusd, "v1"
     )
     return _encode(frame)
 

@@ -1,0 +1,182 @@
+"""The admin API: who may ask what, from where, and how the answers look."""
+
+import asyncio
+import stat
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.controlplane.admin import ROUTES, AdminApp, Resources, admin_token, identify
+from gateway.controlplane.projections import Exporter, Projector, Queries
+
+TOKEN, SECRET = "the-admin-token", "the-workers-secret"
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture
+def resources(journal: Path, tmp_path: Path) -> Resources:
+    exporter = Exporter("1.2.3")
+    projector = Projector(journal, tmp_path / "ledger.sqlite3", exporter)
+    while projector.step():
+        pass
+    projector.stop()
+    return Resources(exporter, Queries(tmp_path / "ledger.sqlite3"), lambda: projector.is_caught_up)
+
+
+def ask(resources: Resources, path: str, peer: str = "127.0.0.1", *, method: str = "GET", public: bool = False,
+        headers: dict[str, str] | None = None) -> httpx.Response:  # fmt: skip
+    app = AdminApp(resources, token=TOKEN, forward_secret=SECRET, is_metrics_public=public)
+
+    async def go() -> httpx.Response:
+        transport = httpx.ASGITransport(app=app, client=(peer, 4711))
+        async with httpx.AsyncClient(transport=transport, base_url="http://admin") as client:
+            return await client.request(method, path, headers=headers)
+
+    return asyncio.run(go())
+
+
+def forwarded(address: str, secret: str = SECRET) -> dict[str, str]:
+    return {"x-agentcc-forwarded-for": address, "x-agentcc-forwarded-secret": secret}
+
+
+def test_metrics_are_prometheus_text(resources: Resources) -> None:
+    """Names and labels of SPEC §5."""
+    response = ask(resources, "/-/metrics")
+    assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    for name in ("cost_total", "tokens_total", "cache_hits_total", "cache_misses_total", "requests_total"):
+        assert f'agentcc_{name}{{' in response.text
+        assert 'model="openai/gpt-5.1",' in response.text
+    assert 'agentcc_build_info{version="1.2.3"} 1.0' in response.text
+    assert "agentcc_journal_lag_bytes 0.0" in response.text
+
+
+@pytest.mark.parametrize("path", ROUTES)
+@pytest.mark.parametrize(
+    ("peer", "headers", "is_local"),
+    [
+        ("127.0.0.1", {}, True),
+        ("::1", {}, True),
+        ("::ffff:127.0.0.1", {}, True),
+        ("10.0.0.7", {}, False),
+        ("", {}, False),
+        ("127.0.0.1", forwarded("127.0.0.1"), True),
+        ("127.0.0.1", forwarded("10.0.0.7"), False),
+        ("127.0.0.1", forwarded("127.0.0.1", "guessed"), False),
+        ("127.0.0.1", {"x-agentcc-forwarded-for": "127.0.0.1"}, False),
+        ("127.0.0.1", {"x-agentcc-forwarded-secret": SECRET}, False),
+        ("127.0.0.1", {"x-agentcc-forwarded-host": "x"}, False),
+        ("127.0.0.1", forwarded("not an address"), False),
+    ],
+)
+def test_without_a_token_only_local_callers_see_metrics_and_health(
+    resources: Resources, path: str, peer: str, headers: dict[str, str], is_local: bool
+) -> None:
+    """No header that a client can send makes it local; spend and exchanges always need the token."""
+    want = 200 if is_local and path in {"/-/metrics", "/-/healthz", "/-/readyz"} else 401
+    response = ask(resources, path, peer, headers=headers)
+    assert response.status_code == want
+    if want == 401:
+        assert response.json()["error"]["code"] == "admin_token_required"
+    assert ask(resources, path, peer, headers={**headers, **BEARER}).status_code == 200
+
+
+@pytest.mark.parametrize("value", ["", "Bearer", "Bearer ", f"Bearer {TOKEN}x", f"Basic {TOKEN}", TOKEN, "Bearer é"])
+def test_a_wrong_token_is_refused(resources: Resources, value: str) -> None:
+    """Only the whole token as a bearer counts."""
+    response = ask(resources, "/-/spend", headers={"authorization": value.encode("latin-1")})  # type: ignore[dict-item]
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_public_metrics_need_no_token(resources: Resources) -> None:
+    """`metrics_public` opens the metrics and nothing else."""
+    assert ask(resources, "/-/metrics", "10.0.0.7", public=True).status_code == 200
+    assert ask(resources, "/-/healthz", "10.0.0.7", public=True).status_code == 401
+    assert ask(resources, "/-/spend", "10.0.0.7", public=True).status_code == 401
+
+
+def test_an_empty_secret_vouches_for_nobody() -> None:
+    """A control plane that was started without the workers' secret trusts no forwarded address."""
+    headers = [(b"X-Agentcc-Forwarded-For", b"127.0.0.1"), (b"x-agentcc-forwarded-secret", b"")]
+    assert not identify(headers, "127.0.0.1", "", "").is_local()
+    twice = [(b"x-agentcc-forwarded-for", b"127.0.0.1"), (b"x-agentcc-forwarded-for", b"10.0.0.7"),
+             (b"x-agentcc-forwarded-secret", b"s")]  # fmt: skip
+    assert not identify(twice, "127.0.0.1", "", "s").is_local()
+
+
+@pytest.mark.parametrize("by", ["key", "user", "team", "model", "session", "org", "provider", "cost_center"])
+def test_spend_sums_the_ledger(resources: Resources, by: str) -> None:
+    """Every grouping adds up to the same money."""
+    rows = ask(resources, f"/-/spend?by={by}", headers=BEARER).json()["rows"]
+    total = ask(resources, "/-/spend?by=org", headers=BEARER).json()["rows"]
+    assert sum(row["cost_nusd"] for row in rows) == sum(row["cost_nusd"] for row in total) > 0
+    assert sum(row["exchanges"] for row in rows) == 162
+    assert [row["cost_nusd"] for row in rows] == sorted((row["cost_nusd"] for row in rows), reverse=True)
+    assert all(by in row and row["cost_usd"] == row["cost_nusd"] / 1e9 for row in rows)
+
+
+def test_spend_takes_a_time_window(resources: Resources) -> None:
+    """[since, until) in RFC 3339 or milliseconds: days add up to the whole."""
+
+    def exchanges(query: str) -> int:
+        rows = ask(resources, f"/-/spend?by=org{query}", headers=BEARER).json()["rows"]
+        return sum(row["exchanges"] for row in rows)
+
+    days = [exchanges(f"&since=2026-11-{d}&until=2026-11-{d + 1}T00:00:00Z") for d in range(20, 30)]
+    assert sum(days) == 162
+    assert exchanges("&since=0&until=1000") == 0
+
+
+def test_exchanges_are_the_latest_first(resources: Resources) -> None:
+    """Whole records with their principal; one by its id, several by their session."""
+    rows = ask(resources, "/-/exchanges?limit=5", headers=BEARER).json()["rows"]
+    assert len(rows) == 5
+    assert [r["ts"] for r in rows] == sorted((r["ts"] for r in rows), reverse=True)
+    row = rows[0]
+    assert row["principal"]["key"] in {"alice", "bob"}
+    assert (row["hops"], row["verdicts"], len(row["hash"])) == ([], "not_run", 64)
+    (same,) = ask(resources, f"/-/exchanges?request_id={row['request_id']}", headers=BEARER).json()["rows"]
+    assert same == row
+    session = ask(resources, "/-/exchanges?session_id=ses_1&limit=1000", headers=BEARER).json()["rows"]
+    assert {r["session_id"] for r in session} == {"ses_1"}
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["spend?by=drop", "spend?limit=0", "spend?limit=99999", "spend?since=soon", "exchanges?limit=x", "exchanges?limit=-1",
+     "spend?" + "&".join(f"a{i}=1" for i in range(40))],
+)  # fmt: skip
+def test_a_bad_query_says_what_is_wrong(resources: Resources, query: str) -> None:
+    """400 with a code and a message, never a 500."""
+    response = ask(resources, f"/-/{query}", headers=BEARER)
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "bad_request"
+
+
+def test_unknown_paths_and_methods(resources: Resources) -> None:
+    """404 and 405 are JSON; HEAD answers like GET without its body."""
+    assert ask(resources, "/-/nothing").json()["error"]["code"] == "unknown_route"
+    response = ask(resources, "/-/metrics", method="POST")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
+    response = ask(resources, "/-/healthz", method="HEAD")
+    assert (response.status_code, response.content) == (200, b"")
+
+
+def test_no_ledger_yet_is_a_503(tmp_path: Path) -> None:
+    """Health and metrics are there before the first record is."""
+    resources = Resources(Exporter("t"), Queries(tmp_path / "absent"), lambda: False)
+    assert ask(resources, "/-/spend", headers=BEARER).status_code == 503
+    assert ask(resources, "/-/readyz").status_code == 503
+    assert ask(resources, "/-/metrics").status_code == 200
+
+
+def test_the_token_is_made_once_and_private(tmp_path: Path) -> None:
+    """The configured token wins; else the file's, written 0600 at the first start."""
+    directory: Any = tmp_path / "data"
+    token = admin_token(None, directory)
+    assert len(token) > 40
+    assert admin_token(None, directory) == token
+    assert admin_token("mine", directory) == "mine"
+    assert stat.S_IMODE((directory / "admin.token").stat().st_mode) == 0o600
