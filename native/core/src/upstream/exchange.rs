@@ -10,10 +10,10 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::Client;
 use super::completion::{Completion, Head};
 use super::failure::{Failure, FailureCode};
 use super::outlet::Outlet;
+use super::pools::Pools;
 use super::queue::{Exchange, Queue};
 use super::request::{Options, UpstreamRequest};
 use super::stream::StreamReader;
@@ -23,7 +23,7 @@ use super::watchdog::{Deadline, Watchdog};
 pub(super) struct Job {
     pub(super) exchange: Arc<Exchange>,
     pub(super) queue: Arc<Queue>,
-    pub(super) client: Client,
+    pub(super) pools: Arc<Pools>,
     pub(super) request: UpstreamRequest,
     pub(super) options: Options,
     pub(super) max_event_bytes: usize,
@@ -32,8 +32,9 @@ pub(super) struct Job {
 
 impl Job {
     pub(super) async fn run(self) {
-        let Self { exchange, queue, client, request, options, max_event_bytes, started } = self;
+        let Self { exchange, queue, pools, request, options, max_event_bytes, started } = self;
         let mut outlet = Outlet::new(exchange, queue);
+        let (client, _place) = pools.pick(request.uri());
         let total = Deadline::after(started, options.total_timeout_ms, FailureCode::TimeoutTotal);
         let mut watchdog = Watchdog::new(total);
         let first_byte = Deadline::after(started, options.first_byte_timeout_ms, FailureCode::TimeoutFirstByte);

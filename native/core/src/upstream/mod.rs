@@ -10,6 +10,7 @@ mod connector;
 mod exchange;
 mod failure;
 mod outlet;
+mod pools;
 mod queue;
 mod request;
 mod resolver;
@@ -50,7 +51,7 @@ const H2_CONNECTION_WINDOW_BYTES: u32 = 64 << 20;
 const H2_PING_INTERVAL: Duration = Duration::from_secs(15);
 const H2_PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// Threads for name lookups (the system's resolver blocks).
-const RESOLVER_THREADS: usize = 8;
+const RESOLVER_THREADS: usize = 32;
 
 /// What a client is made of.
 #[derive(Clone, Debug)]
@@ -73,7 +74,7 @@ pub struct Config {
 pub struct Upstream {
     queue: Arc<queue::Queue>,
     runtime: Handle,
-    client: Client,
+    pools: Arc<pools::Pools>,
     proxies: Option<Arc<Matcher>>,
     max_event_bytes: usize,
     thread: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
@@ -105,7 +106,7 @@ impl Upstream {
         Ok(Self {
             queue,
             runtime: handle,
-            client: pooled_client(config, connector),
+            pools: pools::Pools::new(pool_maker(config, connector)),
             proxies,
             max_event_bytes: config.max_event_bytes,
             thread: Mutex::new(Some((stop, thread))),
@@ -122,7 +123,7 @@ impl Upstream {
         let job = exchange::Job {
             exchange: Arc::clone(&exchange),
             queue: Arc::clone(&self.queue),
-            client: self.client.clone(),
+            pools: Arc::clone(&self.pools),
             request,
             options,
             max_event_bytes: self.max_event_bytes,
@@ -191,8 +192,9 @@ fn run_thread(runtime: Runtime, stopped: oneshot::Receiver<()>) {
     runtime.shutdown_background(); // drops every task; a name lookup that hangs is left behind
 }
 
-fn pooled_client(config: &Config, connector: connector::Connector) -> Client {
-    legacy::Client::builder(TokioExecutor::new())
+fn pool_maker(config: &Config, connector: connector::Connector) -> impl Fn() -> Client + use<> {
+    let mut builder = legacy::Client::builder(TokioExecutor::new());
+    builder
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(Duration::from_millis(config.pool_idle_timeout_ms))
@@ -200,6 +202,6 @@ fn pooled_client(config: &Config, connector: connector::Connector) -> Client {
         .http2_initial_stream_window_size(H2_STREAM_WINDOW_BYTES)
         .http2_initial_connection_window_size(H2_CONNECTION_WINDOW_BYTES)
         .http2_keep_alive_interval(H2_PING_INTERVAL)
-        .http2_keep_alive_timeout(H2_PING_TIMEOUT)
-        .build(connector)
+        .http2_keep_alive_timeout(H2_PING_TIMEOUT);
+    move || builder.build(connector.clone())
 }
