@@ -32,7 +32,6 @@ RUN useradd --system --uid 10001 --no-create-home --home-dir /data --shell /usr/
     && install --directory --owner agentcc --group agentcc --mode 0700 /data
 COPY --from=environment /opt/agentcc /opt/agentcc
 ENV PATH=/opt/agentcc/bin:$PATH \
-    PYTHONUNBUFFERED=1 \
     HEALTH_URL=http://127.0.0.1:8080/healthz
 USER 10001
 WORKDIR /data

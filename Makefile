@@ -28,18 +28,32 @@ dev: ## As setup, with the tools for tests and lint
 
 .PHONY: test
 test: dev ## Run the whole test suite: Python, then Rust
+	@$(MAKE) --no-print-directory --keep-going test-python test-rust
+
+.PHONY: test-python test-rust
+test-python:
 	@$(BIN)/python -m pytest
+test-rust:
 	@$(CARGO) test $(NATIVE) --workspace --locked --quiet
 
 .PHONY: lint
-lint: dev ## Check style, types, import contracts, docs and the Dockerfile
+lint: dev ## Check style, types, import contracts, docs and the Dockerfile; says all that is wrong, not the first
+	@$(MAKE) --no-print-directory --keep-going lint-style lint-types lint-imports lint-rust lint-docs
+
+.PHONY: lint-style lint-types lint-imports lint-rust lint-docs
+lint-style:
 	@$(BIN)/ruff check $(PY)
 	@$(BIN)/ruff format --check $(PY)
+lint-types:
 	@$(BIN)/mypy
 	@$(BIN)/python -m mypy.stubtest gateway._native
-	@$(BIN)/lint-imports
+lint-imports:
+	@$(BIN)/lint-imports --no-logo
+lint-rust:
 	@$(CARGO) fmt $(NATIVE) --all --check
 	@$(CARGO) clippy $(NATIVE) --workspace --all-targets --locked --quiet -- -D warnings
+lint-docs:
+	@$(BIN)/python scripts/build_catalog.py --check
 	@$(BIN)/python scripts/generate_reference.py --check
 	@$(BIN)/hadolint Dockerfile
 
@@ -50,9 +64,9 @@ format: dev ## Rewrite Python and Rust in the house style
 	@$(CARGO) fmt $(NATIVE) --all
 
 .PHONY: goldens
-goldens: dev ## Rewrite golden files and docs/reference; review the diff
+goldens: dev ## Rewrite what is made from the code: docs/reference, the price catalogue; review the diff
+	@$(BIN)/python scripts/build_catalog.py
 	@$(BIN)/python scripts/generate_reference.py
-	@AGENTCC_GOLDENS=rewrite $(BIN)/python -m pytest -q tests/dataplane/wire
 
 .PHONY: lock
 lock: dev ## Lock requirements*.in anew; UPGRADE=1 takes newer versions, UPGRADE=name one newer package

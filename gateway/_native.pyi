@@ -65,6 +65,7 @@ _FailureCode: TypeAlias = Literal[
     "timeout_first_byte",  # start to response head
     "timeout_idle",  # silence of the body while we were reading
     "timeout_total",  # start to end of the body
+    "cancelled",  # by `stop`
     "reset",  # cut, before the head or in the body
     "protocol",  # the peer broke HTTP
     "too_large",  # body over max_response_bytes
@@ -171,6 +172,12 @@ class Upstream:
         """Drop an exchange now (HTTP/1.1: its connection is closed; h2: RST_STREAM).
 
         No completion of it is given any more, undrained ones included. False when there was nothing to drop.
+        """
+
+    def stop(self, id: int) -> bool:
+        """Ask an exchange to end now, as by `cancel`, but with a last completion: FAILED `cancelled` with its captures.
+
+        What was queued before is still given. False when it has ended already: then its own last completion comes.
         """
 
     def ack(self, id: int, n: int) -> None:

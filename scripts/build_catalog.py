@@ -13,6 +13,7 @@ peak), the dearest of the day is taken. Variants by route or search type are not
 import argparse
 import hashlib
 import importlib
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ OURS = {
 
 FALLBACKS = {
     "azure": ("openai", "anthropic", "deepseek", "xai", "moonshot"),  # as genai-prices states it
-    "vertex": ("gemini", "anthropic"),  # genai-prices' `google` covers both of Google's APIs
+    "vertex": ("gemini", "anthropic"),  # as genai-prices states it for Google
 }
 
 KINDS = {
@@ -73,6 +74,9 @@ KINDS = {
 FEES = {"requests_kcount": "request_nusd", "web_searches_kcount": "web_search_nusd"}
 UNSEEN = {"storage_searches_kcount"}
 """Fees of tools that the provider's usage does not count."""
+
+VERTEX_ONLY = re.compile(r"^claude|-maas$")
+"""Of genai-prices' `google`, which covers both of Google's APIs, what the Gemini API does not serve."""
 
 SERVICE_TIER_KEYS = ("service_tier", "processing", "speed")
 FREE = {("gemini", "gemma-3"), ("gemini", "gemma-3n"), ("gemini", "gemma-4-26b-a4b-it"), ("gemini", "gemma-4-31b-it"),
@@ -143,17 +147,13 @@ def _begins(item: Any) -> str:
     return start.isoformat() if start is not None else ""
 
 
-def _is_hourly(item: Any) -> bool:
-    return hasattr(getattr(item, "constraint", None), "start_time")
-
-
 def _standard_on(items: list[Any], day: str) -> Prices:
     """The prices of `day`: the last item that began; of later items that hold for some hours, the dearest."""
     chosen = 0
     for index, item in enumerate(items):
-        if not _is_hourly(item) and _begins(item) <= day:
+        if not hasattr(item.constraint, "start_time") and _begins(item) <= day:
             chosen = index
-    rivals = [items[chosen], *(item for item in items[chosen + 1 :] if _is_hourly(item))]
+    rivals = [items[chosen], *(item for item in items[chosen + 1 :] if hasattr(item.constraint, "start_time"))]
     cards = [_known(item.prices) for item in rivals]
     return max(cards, key=lambda p: sum(_at(p[k], 0) for k in ("input_mtok", "output_mtok") if k in p))
 
@@ -296,7 +296,8 @@ def source_rows(overlay: Mapping[str, Any], left_out: LeftOut) -> dict[str, list
                 left_out.append((ours, model.id, why))
                 continue
             context, output = limits.get(model.id, (0, 0))
-            found.setdefault(ours, []).append(
+            home = "vertex" if ours == "gemini" and VERTEX_ONLY.search(model.id) else ours
+            found.setdefault(home, []).append(
                 ModelRow(
                     id=model.id,
                     prices=msgspec.Raw(msgspec.json.encode(dated)),

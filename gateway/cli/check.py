@@ -2,8 +2,10 @@
 
 import argparse
 import hashlib
+from pathlib import Path
 
 from gateway.base.config import load
+from gateway.base.storage import KeyFeed, open_keys
 from gateway.dataplane.flow import assemble
 from gateway.dataplane.identity import Identity
 
@@ -21,7 +23,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 class _NoKeys:
-    """An empty key store: a check must not create one, nor ask for the server's secret."""
+    """An empty key store, where none exists yet: a check must not create one."""
 
     def digest(self, secret: str) -> bytes:
         return hashlib.sha256(secret.encode()).digest()
@@ -36,7 +38,9 @@ class _NoKeys:
 def run(args: argparse.Namespace) -> int:
     """Exit code 0: the file is good. Raises ConfigError otherwise (the caller prints it and exits with 2)."""
     loaded = load(args.config)
-    policy = assemble(loaded, Identity(_NoKeys(), loaded.config.keys, loaded.source))
+    data_dir = Path(loaded.config.server.data_dir)
+    feed: KeyFeed = open_keys(data_dir) if (data_dir / "keys.sqlite3").exists() else _NoKeys()
+    policy = assemble(loaded, Identity(feed, loaded.config.keys, loaded.source))
     names = ", ".join(policy.providers) or "none"
     print(f"ok: {args.config} (version {loaded.version}; providers: {names}; keys: {len(loaded.config.keys)})")
     return 0

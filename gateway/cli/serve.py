@@ -141,7 +141,7 @@ def _ready_text(url: str, config: GatewayConfig, path: str, is_simulated: bool) 
         f"    or by hand:  AGENTCC_KEY={shown} codex -c 'model_provider=\"agentcc\"' \\",
         f"                   -c 'model_providers.agentcc={{name=\"agentcc\",base_url=\"{url}/v1\",env_key=\"AGENTCC_KEY\"}}'",
         f"    Claude Code: ANTHROPIC_BASE_URL={url} ANTHROPIC_API_KEY={shown} claude",
-        f"    Gemini CLI:  GOOGLE_GEMINI_BASE_URL={url} GEMINI_API_KEY={shown} gemini",
+        f"    Gemini CLI:  agentcc setup gemini --base-url {url} --key {shown}; then: gemini",
     ]
     return "\n".join(lines)
 

@@ -6,7 +6,6 @@ the pipe that the supervisor holds, reaches its end. The data plane does not nee
 
 import argparse
 import asyncio
-import contextlib
 import os
 import signal
 import socket
@@ -16,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import uvloop
+from granian._granian import SocketHolder
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
@@ -28,7 +28,7 @@ from gateway.controlplane.projections import Exporter, Projector, Queries
 
 LEDGER_FILE = "ledger.sqlite3"
 _RETENTION_INTERVAL_S = 3600.0
-_READY_POLL_S = 0.02
+_BACKLOG = 128
 _STOP_S = 3.0
 
 
@@ -42,7 +42,7 @@ async def run_control_plane(
 ) -> None:
     """Serve until SIGTERM, SIGINT or the end of `lifeline`. `port` wins over `server.admin.port`.
 
-    `on_ready` is called once the port answers. Raises OSError when it cannot be bound.
+    `on_ready` is called once the port is open. Raises OSError when it cannot be bound.
     """
     server, loop = config.server, asyncio.get_running_loop()
     stopping = asyncio.Event()
@@ -60,14 +60,13 @@ async def run_control_plane(
         forward_secret=forward_secret,
         is_metrics_public=server.admin.metrics_public,
     )
+    listener = _listen(server.admin.host, server.admin.port if port is None else port)
     projector.start()
-    address = (server.admin.host, server.admin.port if port is None else port)
-    http = Server(app, *address, interface=Interfaces.ASGINL, websockets=False, log_enabled=False)
+    http = _Server(app, listener)
     tasks = [loop.create_task(http.serve()), loop.create_task(_keep_retention(config))]
     try:
-        await _until_open(address, tasks[0])
         on_ready()
-        log("debug", "control_plane_ready", port=address[1])
+        log("debug", "control_plane_ready", port=listener.getsockname()[1])
         waiting = loop.create_task(stopping.wait())
         await asyncio.wait({waiting, tasks[0]}, return_when=asyncio.FIRST_COMPLETED)
         if tasks[0].done():
@@ -75,23 +74,39 @@ async def run_control_plane(
     finally:
         if lifeline is not None:
             loop.remove_reader(lifeline)
-        http.stop()
+        loop.call_soon(http.stop)
         tasks[1].cancel()
         await asyncio.wait(tasks, timeout=_STOP_S)
         await asyncio.to_thread(projector.stop)
 
 
-async def _until_open(address: tuple[str, int], serving: "asyncio.Task[None]") -> None:
-    """Return when the port answers; raise OSError when the server ended instead."""
-    host, port = address
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    while True:
-        if serving.done():
-            raise OSError(f"the admin port {port} on {address[0]} cannot be used: {serving.exception()}")
-        with contextlib.suppress(OSError):
-            await asyncio.to_thread(lambda: socket.create_connection((host, port), timeout=1).close())
-            return
-        await asyncio.sleep(_READY_POLL_S)
+def _listen(host: str, port: int) -> socket.socket:
+    """The admin socket, ours alone. Granian's own would share the port (SO_REUSEPORT) with another gateway's."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError as exc:
+        listener.close()
+        raise OSError(
+            f"`server.admin` is {host}:{port}, which cannot be used: {exc.strerror}; stop what listens there, or set"
+            " another `server.admin.port`"
+        ) from exc
+    listener.setblocking(False)
+    return listener
+
+
+class _Server(Server):
+    """Granian's embedded server on a socket that is bound already; the two names it sets are Granian's own (2.8.7)."""
+
+    def __init__(self, app: AdminApp, listener: socket.socket) -> None:
+        super().__init__(app, interface=Interfaces.ASGINL, websockets=False, log_enabled=False)
+        self._listener = listener
+
+    def _init_shared_socket(self) -> None:
+        self._ssp = None
+        self._shd = SocketHolder(self._listener.detach(), False, _BACKLOG)
 
 
 async def _keep_retention(config: GatewayConfig) -> None:

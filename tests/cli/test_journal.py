@@ -183,9 +183,7 @@ def test_tail_follows_a_live_gateway(tmp_path: Path) -> None:
 def test_a_reader_that_leaves_is_no_error(data_dir: Path) -> None:
     """`agentcc journal export | head -1` ends quietly."""
     command = f"{sys.executable} -m gateway.cli.main journal export --data-dir {data_dir} --all"
-    done = subprocess.run(
-        ["sh", "-c", f"{command} | head -n 1"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(["sh", "-c", f"{command} | head -n 1"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert len(done.stdout.splitlines()) == 1
     assert "Traceback" not in done.stderr
 
@@ -199,5 +197,3 @@ def test_help_fits_the_terminal(capfd: pytest.CaptureFixture[str], monkeypatch: 
         out = capfd.readouterr().out
         assert "example: agentcc journal" in out
         assert max(map(len, out.splitlines())) <= 79
-
-

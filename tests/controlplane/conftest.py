@@ -11,7 +11,11 @@ from gateway.base.core.usage import Usage
 from gateway.base.journal import JournalWriter, open_run
 from tests.base.journal.conftest import done_payload, open_payload
 
-_MODELS = (("openai/gpt-5.1", "openai"), ("anthropic/claude-sonnet-4-5", "anthropic"), ("openai/nobody-has-this", "openai"))
+_MODELS = (
+    ("openai/gpt-5.1", "openai"),
+    ("anthropic/claude-sonnet-4-5", "anthropic"),
+    ("openai/nobody-has-this", "openai"),
+)
 _KEYS = ("alice", "bob")
 
 
@@ -21,7 +25,9 @@ def random_done(request_id: str, random: Random) -> bytes:
     is_ok = random.random() < 0.8 and "nobody" not in model
     usage = Usage(input_tokens=random.randrange(1, 5000), cache_read_tokens=random.randrange(3) * 1000,
                   output_tokens=random.randrange(1, 900)) if is_ok else Usage()  # fmt: skip
-    principal = msgspec.Raw(b'{"key":"%s","team":"platform","user":"%s@acme.dev"}' % ((random.choice(_KEYS).encode(),) * 2))
+    principal = msgspec.Raw(
+        b'{"key":"%s","team":"platform","user":"%s@acme.dev"}' % ((random.choice(_KEYS).encode(),) * 2)
+    )
     return done_payload(
         request_id, principal=principal, model_used=model, provider=provider, usage=usage,
         outcome="ok" if is_ok else "upstream_error", status=200 if is_ok else 500,

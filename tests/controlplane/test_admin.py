@@ -46,7 +46,7 @@ def test_metrics_are_prometheus_text(resources: Resources) -> None:
     response = ask(resources, "/-/metrics")
     assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     for name in ("cost_total", "tokens_total", "cache_hits_total", "cache_misses_total", "requests_total"):
-        assert f'agentcc_{name}{{' in response.text
+        assert f"agentcc_{name}{{" in response.text
         assert 'model="openai/gpt-5.1",' in response.text
     assert 'agentcc_build_info{version="1.2.3"} 1.0' in response.text
     assert "agentcc_journal_lag_bytes 0.0" in response.text

@@ -153,7 +153,7 @@ def test_broken_http_leaves_the_worker_unharmed(gateway: Gateway, client: httpx.
     with socket.create_connection((host, int(port)), timeout=10) as raw:
         raw.sendall(data)
         answer = b""
-        with contextlib.suppress(ConnectionError):  # a close with our bytes unread arrives as a reset
+        with contextlib.suppress(OSError):  # a close with our bytes unread arrives as a reset
             raw.shutdown(socket.SHUT_WR)
             while chunk := raw.recv(65536):
                 answer += chunk

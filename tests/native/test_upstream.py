@@ -230,6 +230,29 @@ def test_cancel_closes_the_connection_within_100_ms_and_silences_the_exchange(cl
     assert client.native.stats()["in_flight"] == 0
 
 
+def test_stop_ends_the_exchange_with_what_it_has_captured(client: Client) -> None:
+    """The connection closes, and the last completion tells usage so far; a stopped exchange stays stopped."""
+    closed = threading.Event()
+
+    def script(connection: Connection) -> None:
+        connection.read_request()
+        connection.start_events()
+        connection.send(b'data: {"type":"message_start","message":{"usage":{"input_tokens":7}}}\n\n')
+        connection.wait_for_close()
+        closed.set()
+
+    with peer(script) as server:
+        id_ = client.start(server.url, tap="anthropic.messages")
+        client.until(lambda: client.data(id_))
+        assert client.native.stop(id_)
+        client.until(lambda: client.got[id_][-1][0] == FAILED)
+        assert closed.wait(PATIENCE_S)
+    kind, code, _, captures = client.got[id_][-1]
+    assert (kind, code, captures[1]) == (FAILED, "cancelled", b'{"input_tokens":7}')
+    assert not client.native.stop(id_)
+    assert client.native.stats()["in_flight"] == 0
+
+
 def test_cancel_takes_back_what_is_not_drained(client: Client) -> None:
     with peer(_echo) as server:
         id_ = client.start(server.url)

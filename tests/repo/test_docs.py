@@ -64,7 +64,7 @@ def test_make_targets_in_docs_exist(page: Path) -> None:
 
 
 def test_every_target_has_its_help() -> None:
-    """`make help` lists every target that is meant for people."""
+    """`make help` lists every target that is meant for people (the parts of lint and test are not)."""
     makefile = (ROOT / "Makefile").read_text()
     phony = set(re.findall(r"^\.PHONY: ([a-z-]+)$", makefile, re.MULTILINE))
     assert set(re.findall(r"^([a-z-]+):.*?## ", makefile, re.MULTILINE)) == phony

@@ -59,6 +59,11 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[object, object]:
     return result
 
 
+# A date is text here (`expires: 2027-01-01T00:00:00Z`): the field that holds it says what it must look like.
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in rules if tag != "tag:yaml.org,2002:timestamp"]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 

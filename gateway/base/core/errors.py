@@ -4,7 +4,7 @@
       ClientFault    BadRequest · UnknownRoute · UnknownModel · KeyRejected · ModelForbidden · UnpricedModel
                      BodyTooLarge · BodyTimeout · Unsupported
       UpstreamFault  ConnectFailed · TimedOut · UpstreamProtocolError · ResponseTooLarge
-      OurFault       NoDeployment · Overloaded · Bug
+      OurFault       NoDeployment · Overloaded · JournalUnavailable · Bug
 
 Each has a stable `code`, an HTTP `status` and `is_retryable`; docs/reference/errors.md lists them all (a test compares).
 """
@@ -160,6 +160,14 @@ class Overloaded(OurFault):
     """Too many exchanges at once on this worker, or it is draining."""
 
     code = "overloaded"
+    status = 503
+    is_retryable = True
+
+
+class JournalUnavailable(OurFault):
+    """The journal cannot be written (a full disk): nothing is sent that could not be recorded."""
+
+    code = "journal_unavailable"
     status = 503
     is_retryable = True
 

@@ -64,6 +64,7 @@ class DoneFrame(Record, frozen=True, tag_field="k", tag="done"):
     request_bytes: int
     response_bytes: int
     is_stream: bool
+    cache: str = "bypass"
 
 
 NOBODY = Raw(b'{"org":"","team":"","user":"","key":"","tags":{},"cost_center":""}')

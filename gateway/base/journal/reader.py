@@ -249,4 +249,3 @@ def _size(segment: Segment) -> int:
         return os.stat(segment.path).st_size
     except FileNotFoundError:
         return 0
-

@@ -240,7 +240,9 @@ def _check_end(entry: _Seen, adopters: list[str], states: ExchangeStates, report
         return
     names = ", ".join(orphans[:_NAMED_OPEN]) + (", …" if len(orphans) > _NAMED_OPEN else "")
     if adopters:
-        report.add(path, 0, f"{len(orphans)} exchanges were never closed although {adopters[0]} adopted the run: {names}")
+        report.add(
+            path, 0, f"{len(orphans)} exchanges were never closed although {adopters[0]} adopted the run: {names}"
+        )
     else:
         report.open += len(orphans)
         report.notes.append(f"{path}: {len(orphans)} open at crash, to be recorded at next start: {names}")

@@ -12,7 +12,23 @@ Kind = Literal["counter", "gauge", "histogram"]
 
 _EXCHANGE = ("provider", "model", "virtual_key")
 _SECONDS = (
-    0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0, 1800.0, 3600.0,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    20.0,
+    40.0,
+    80.0,
+    160.0,
+    320.0,
+    640.0,
+    1800.0,
+    3600.0,
 )  # fmt: skip - coding agents' turns last from tens of milliseconds to an hour
 _FIRST_BYTE_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 60.0, 120.0, 300.0, 600.0)
 _OVERHEAD_SECONDS = (
@@ -71,7 +87,9 @@ BAD_LINES = Metric(
     "agentcc_journal_bad_lines_total", "counter", "Journal lines that could not be read; `agentcc journal verify` says "
     "which", "lines",
 )  # fmt: skip
-LAG = Metric("agentcc_journal_lag_bytes", "gauge", "Journal written but not yet in the ledger and these metrics", "bytes")
+LAG = Metric(
+    "agentcc_journal_lag_bytes", "gauge", "Journal written but not yet in the ledger and these metrics", "bytes"
+)
 PROJECTION_ERRORS = Metric(
     "agentcc_projection_errors_total", "counter", "Times the ledger could not be written (a full disk); it is tried again",
     "errors",

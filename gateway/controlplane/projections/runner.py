@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 
 from gateway.base.journal import Follower
+from gateway.base.journal.line import rfc3339
 from gateway.base.telemetry.log import log
+from gateway.controlplane.projections.lines import log_exchanges
 from gateway.controlplane.projections.ledger import Ledger, open_ledger
 from gateway.controlplane.projections.prometheus import Exporter
 
@@ -17,6 +19,7 @@ _POLL_S = 0.2
 _LONGEST_BACK_OFF_S = 5.0
 _BATCH_BYTES = 4 << 20  # of each run: some 5,000 records, 50 ms of work between two looks at `stop`
 _LOGGED_BAD_LINES = 5
+_LOGGED_BEFORE_START_S = 600.0  # exchanges that a control plane which died did not get to log
 
 
 class Projector:
@@ -24,6 +27,7 @@ class Projector:
 
     def __init__(self, directory: str | Path, ledger_path: str | Path, exporter: Exporter) -> None:
         self._directory, self._path, self._exporter = directory, ledger_path, exporter
+        self._log_since = rfc3339(time.time() - _LOGGED_BEFORE_START_S)
         self._ledger: Ledger | None = None
         self._follower: Follower | None = None
         self._is_caught_up = threading.Event()
@@ -56,9 +60,13 @@ class Projector:
             self._exporter.start_from(self._ledger.totals())
         batches = self._follower.poll(_BATCH_BYTES)
         if batches:
+            # Counted as lag until it is stored: `poll` leaves out what it returned.
+            unstored = sum(len(line.payload) for batch in batches for line in batch.lines)
+            self._exporter.set_lag(self._follower.lag_bytes + unstored)
             applied = self._ledger.apply(batches)
             self._follower.accept(batches)
             self._exporter.add(applied.deltas)
+            log_exchanges(batches, self._log_since)
             for what in applied.bad[:_LOGGED_BAD_LINES]:
                 log("error", "journal_line_unreadable", what=what, count=len(applied.bad))
         self._exporter.set_lag(self._follower.lag_bytes)

@@ -60,10 +60,13 @@ class Tally:
         sums[6] += usage.output_tokens
         if done.cache in _CACHE:
             sums[_CACHE[done.cache]] += 1
-        self._observe(m.DURATION, (provider, model), done.latency_ms / 1e3)
+        # Zero means not measured: a crashed exchange has no times, a refused one no first byte.
+        if done.latency_ms > 0:
+            self._observe(m.DURATION, (provider, model), done.latency_ms / 1e3)
         if done.ttfb_ms > 0:
             self._observe(m.FIRST_BYTE, (provider, model), done.ttfb_ms / 1e3)
-        self._observe(m.OVERHEAD, (done.dialect or m.NONE,), done.overhead_us / 1e6)
+        if done.overhead_us > 0:
+            self._observe(m.OVERHEAD, (done.dialect or m.NONE,), done.overhead_us / 1e6)
 
     def _observe(self, metric: m.Metric, labels: tuple[str, ...], seconds: float) -> None:
         counts = self._spreads.get((metric.name, labels))

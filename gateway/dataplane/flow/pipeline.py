@@ -17,9 +17,10 @@ from gateway.dataplane.flow.assemble import Policy
 from gateway.dataplane.flow.exchange import Exchange, Incoming, Reply
 from gateway.dataplane.flow.headers import stamp
 from gateway.dataplane.flow.models import list_gemini_models, list_models, one_model
+from gateway.dataplane.flow.recorder import Journal, Recorder
 from gateway.dataplane.flow.relay import Relay
 from gateway.dataplane.flow.route import Route, dialect_of_path, find_route
-from gateway.dataplane.flow.settle import Journal, hold_nusd, write_done, write_open
+from gateway.dataplane.flow.settle import hold_nusd, write_done, write_open
 from gateway.dataplane.identity import allows, credential
 from gateway.dataplane.upstream import UpstreamClient, for_provider
 from gateway.dataplane.wire import Peek
@@ -48,7 +49,7 @@ class Pipeline:
         self.admin_url = admin_url
         self.admin_secret = admin_secret
         self.policy = policy
-        self.journal = journal
+        self.recorder = Recorder(journal)
         self.now = perf_counter()
         self.open_exchanges: dict[str, Exchange] = {}
         self.unfinished_bytes = 0
@@ -136,7 +137,7 @@ class Pipeline:
         relay = Relay(self, ex, client, is_billable=route.is_billable)
         headers = for_provider(incoming.headers(), _credentials(ex, deployment), incoming.header("connection"))
         url = _url(provider.bases[route.dialect.name], route, deployment.model, incoming.query)
-        write_open(ex, self.journal)
+        write_open(ex, self.recorder)
         ex.overhead += perf_counter() - began
         ex.relay = relay
         try:
@@ -173,7 +174,7 @@ class Pipeline:
         else:
             body = list_models(policy, allowed)
         ex.response_bytes = len(body)
-        write_done(ex, self.journal, status=200, outcome="ok")
+        write_done(ex, self.recorder, status=200, outcome="ok")
         ex.reply.whole(200, stamp([("content-type", "application/json")], ex, 0), body)
 
     async def _refuse(self, ex: Exchange, error: GatewayError) -> None:
@@ -189,7 +190,7 @@ class Pipeline:
             pass  # a body that breaks off changes nothing: it is refused anyway
         ex.deployment = None
         status = refuse.status_of(ex, error)
-        write_done(ex, self.journal, status=status, outcome=outcome, error_code=error.code)
+        write_done(ex, self.recorder, status=status, outcome=outcome, error_code=error.code)
         refuse.answer(ex, error)
 
     def _abandon(self, ex: Exchange) -> None:
@@ -198,7 +199,7 @@ class Pipeline:
         if isinstance(relay, Relay):
             relay.on_left()
         else:
-            write_done(ex, self.journal, status=499, outcome="disconnected", error_code="client_disconnected")
+            write_done(ex, self.recorder, status=499, outcome="disconnected", error_code="client_disconnected")
 
     def client(self, ca_file: str = "") -> UpstreamClient:
         """The HTTP client for providers that trust `ca_file` (empty: the system's authorities)."""

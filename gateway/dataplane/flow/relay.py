@@ -106,12 +106,12 @@ class Relay:
             cost = cost_of(ex, usage)
             reply_headers = stamp(for_client(headers, ex.model_requested), ex, cost)
             ex.overhead += perf_counter() - began
-            write_done(ex, self.pipeline.journal, status=status, outcome="ok", usage=usage, cost=cost, basis=basis)
+            write_done(ex, self.pipeline.recorder, status=status, outcome="ok", usage=usage, cost=cost, basis=basis)
         else:
             reply_headers = stamp(for_client(headers, ex.model_requested), ex, 0)
             ex.overhead += perf_counter() - began
             write_done(
-                ex, self.pipeline.journal, status=status, outcome="upstream_error", error_code=f"upstream_{status}"
+                ex, self.pipeline.recorder, status=status, outcome="upstream_error", error_code=f"upstream_{status}"
             )
         ex.reply.whole(status, reply_headers, body)
         self._finish()
@@ -156,7 +156,7 @@ class Relay:
         ex.response_bytes += len(data)
         write_done(
             ex,
-            self.pipeline.journal,
+            self.pipeline.recorder,
             status=_OK,
             outcome=outcome,
             error_code="upstream_failed" if captures[0] == "failed" else "",
@@ -181,7 +181,7 @@ class Relay:
         if is_whole or captures[0] == "failed":
             outcome: Outcome = "upstream_error" if captures[0] == "failed" else "ok"
             write_done(
-                ex, self.pipeline.journal, status=_OK, outcome=outcome, usage=usage, cost=cost_of(ex, usage),
+                ex, self.pipeline.recorder, status=_OK, outcome=outcome, usage=usage, cost=cost_of(ex, usage),
                 basis="exact" if is_exact else "estimated",
             )  # fmt: skip
             self._finish()
@@ -268,7 +268,7 @@ class Relay:
     def _settle_estimated(self, ex: Exchange, status: int, outcome: Outcome, usage: Usage, code: str) -> None:
         write_done(
             ex,
-            self.pipeline.journal,
+            self.pipeline.recorder,
             status=status,
             outcome=outcome,
             error_code=code,

@@ -6,7 +6,6 @@ three bytes of the request to a token, and as many output tokens as deltas were 
 
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Protocol
 
 from msgspec.json import Encoder
 
@@ -14,19 +13,13 @@ from gateway.base.core.price import cost_nusd, upper_bound_nusd
 from gateway.base.core.record import CostBasis, DoneFrame, OpenFrame, Outcome
 from gateway.base.core.usage import NO_USAGE, Usage
 from gateway.dataplane.flow.exchange import Exchange
+from gateway.dataplane.flow.recorder import Recorder
 
 BYTES_PER_TOKEN = 3
 """Errs high: English and code come to about four bytes per token in the vendors' tokenizers."""
 
 _DEFAULT_OUTPUT_TOKENS = 4096
 _encode = Encoder().encode
-
-
-class Journal(Protocol):
-    """Where frames go: `append` writes one JSON object as a line, before it returns."""
-
-    def append(self, payload: bytes) -> str:
-        """Write `payload`; gives the chain's new hash."""
 
 
 class Timestamps:
@@ -91,12 +84,15 @@ def cost_of(ex: Exchange, usage: Usage) -> int:
     return cost_nusd(usage, price) if price is not None else 0
 
 
-def write_open(ex: Exchange, journal: Journal) -> None:
-    """Append the `open` frame; from here on the exchange costs money until proven otherwise."""
+def write_open(ex: Exchange, recorder: Recorder) -> None:
+    """Append the `open` frame; from here on the exchange costs money until proven otherwise.
+
+    Raises JournalUnavailable.
+    """
     deployment = ex.deployment
     assert deployment is not None
     assert ex.dialect is not None
-    journal.append(
+    recorder.write_open(
         _encode(
             OpenFrame(
                 ex.request_id,
@@ -117,7 +113,7 @@ def write_open(ex: Exchange, journal: Journal) -> None:
 
 def write_done(
     ex: Exchange,
-    journal: Journal,
+    recorder: Recorder,
     *,
     status: int,
     outcome: Outcome,
@@ -131,7 +127,7 @@ def write_done(
         return
     ex.is_settled = True
     deployment = ex.deployment
-    journal.append(
+    recorder.write_done(
         _encode(
             DoneFrame(
                 ex.request_id,

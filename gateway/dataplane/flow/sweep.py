@@ -35,6 +35,7 @@ class Sweep:
     def _tick(self) -> None:
         pipeline = self._pipeline
         pipeline.now = now = perf_counter()
+        pipeline.recorder.retry()
         for ex in list(pipeline.open_exchanges.values()):
             relay = ex.relay
             if isinstance(relay, Relay):

@@ -58,6 +58,7 @@ class Catalog:
     ) -> None:
         self.version = file.version
         self._tables = {name: _Table(rows) for name, rows in file.providers.items()}
+        self._home = {id(row): name for name, rows in file.providers.items() for row in rows.models}
         self._fallbacks = {name: rows.fallbacks for name, rows in file.providers.items() if rows.fallbacks}
         self._clock = clock
         self._today = -1
@@ -95,8 +96,14 @@ class Catalog:
         return tuple(_one_spelling((*own, *known)))
 
     def offers(self, provider: str, model: str) -> bool:
-        """Whether the catalogue or the operator knows `model` at `provider`."""
-        return self._overridden(provider, model) is not None or self._row(provider, model) is not None
+        """Whether the catalogue or the operator lists `model` at `provider` itself.
+
+        What a provider merely resells at its maker's price has a price there, but a bare name means the maker.
+        """
+        if self._overridden(provider, model) is not None:
+            return True
+        row = self._row(provider, model)
+        return row is not None and self._home[id(row)] == _ALIASES.get(provider, provider)
 
     @staticmethod
     def near(name: str, candidates: Iterable[str], n: int = 3) -> list[str]:

@@ -92,7 +92,7 @@ class UpstreamClient:
 
     def cancel(self, request: int) -> None:
         """Drop the request; its handler gets one last `on_failed("cancelled")` with what was captured."""
-        self._native.cancel(request)
+        self._native.stop(request)
 
     def ack(self, request: int, count: int) -> None:
         """Tell that `count` forwarded bytes have left, so that reading may go on."""

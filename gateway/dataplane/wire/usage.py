@@ -4,7 +4,7 @@ Rules: what a provider reports is never refused for its form. A count that is ab
 fraction is rounded up; unknown fields are ignored; what is no JSON object, or holds no count at all, gives None. Where
 counts contradict each other the larger reading wins, because an under-count is money lost.
 
-Usage is decoded to a dict, not to a struct, so that one field of an unexpected type cannot cost the others (~2 us each).
+Usage is decoded to a dict, not to a struct, so that one field of an unexpected type cannot cost the others; measured 5 us per request.
 """
 
 from collections.abc import Callable, Mapping

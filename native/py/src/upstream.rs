@@ -85,6 +85,10 @@ impl Upstream {
         self.0.cancel(id)
     }
 
+    fn stop(&self, id: u64) -> bool {
+        self.0.stop(id)
+    }
+
     fn ack(&self, id: u64, n: u64) {
         self.0.ack(id, n);
     }

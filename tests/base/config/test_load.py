@@ -59,3 +59,9 @@ def test_an_empty_file_is_the_defaults() -> None:
     """Nothing written means the documented defaults."""
     config = parse(b"").config
     assert (config.server.port, config.server.limits.body_bytes, config.providers) == (8080, 64 << 20, {})
+
+
+def test_a_date_stays_the_text_that_was_written() -> None:
+    """YAML would make a datetime of it; the field wants RFC 3339."""
+    text = b"keys: {a: {key: abcdefgh, expires: 2027-01-01T00:00:00Z}}"
+    assert parse(text).config.keys["a"].expires == "2027-01-01T00:00:00Z"

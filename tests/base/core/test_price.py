@@ -120,7 +120,7 @@ def _random_price(rng: random.Random) -> Price:
 
 def _random_usage(rng: random.Random, tier: str) -> Usage:
     counts = {name: rng.randrange(1000) for name in Usage.__struct_fields__ if name.endswith("_tokens")}
-    return Usage(**counts, service_tier=tier)
+    return msgspec.convert({**counts, "service_tier": tier}, Usage)
 
 
 def test_a_request_never_costs_more_than_its_upper_bound() -> None:
@@ -147,7 +147,8 @@ def test_cost_of_plain_usage_equals_rational_arithmetic() -> None:
         rates = Rates(
             *(rng.randrange(100_000_000) for _ in range(5))
         )  # input, output, cache_read, cache_write_5m, cache_write_1h
-        usage = Usage(*(rng.randrange(2_000_000) for _ in range(5)))
+        plain, cached, write_5m, write_1h, output = (rng.randrange(2_000_000) for _ in range(5))
+        usage = Usage(plain, cached, write_5m, write_1h, output)
         dollars = sum(
             Fraction(tokens * rate, 10**12)
             for tokens, rate in (

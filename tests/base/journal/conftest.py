@@ -54,9 +54,7 @@ def start(tmp_path: Path) -> Callable[..., JournalWriter]:
     def make(number: int = 1, slot: int = 0, **options: Any) -> JournalWriter:
         adopt = options.pop("adopt_slots_from", None)
         options.setdefault("now", lambda: 1_795_000_000.0 + number)
-        return open_run(
-            tmp_path, slot, run_id=f"{number:012x}", version="test", adopt_slots_from=adopt, **options
-        )[0]
+        return open_run(tmp_path, slot, run_id=f"{number:012x}", version="test", adopt_slots_from=adopt, **options)[0]
 
     return make
 

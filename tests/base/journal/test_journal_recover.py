@@ -91,9 +91,7 @@ def test_live_runs_and_other_slots_are_not_adopted(tmp_path: Path, start: Start)
     assert verify(tmp_path).is_ok
 
 
-def test_a_broken_chain_does_not_stop_a_start(
-    tmp_path: Path, start: Start, open_frame: Callable[..., bytes]
-) -> None:
+def test_a_broken_chain_does_not_stop_a_start(tmp_path: Path, start: Start, open_frame: Callable[..., bytes]) -> None:
     """Somebody changed a dead run: the start says so, closes what it can read, and verify keeps failing."""
     dead = start(1)
     dead.append(open_frame("req_a"))

@@ -19,7 +19,9 @@ Start = Callable[..., JournalWriter]
 
 
 def lines_of(directory: Path) -> list[bytes]:
-    return [line for run in read_runs(directory) for s in run.segments for line in Path(s.path).read_bytes().splitlines()]
+    return [
+        line for run in read_runs(directory) for s in run.segments for line in Path(s.path).read_bytes().splitlines()
+    ]
 
 
 def test_each_line_hashes_the_previous_hash_and_its_json(tmp_path: Path, start: Start) -> None:

@@ -24,9 +24,7 @@ GOLDEN: list[tuple[str, str, dict[str, Any], Usage]] = [
             "output_tokens_details": {"reasoning_tokens": 15},
             "total_tokens": 120,
         },
-        Usage(
-            input_tokens=10, cache_read_tokens=60, cache_write_5m_tokens=30, output_tokens=20, reasoning_tokens=15
-        ),
+        Usage(input_tokens=10, cache_read_tokens=60, cache_write_5m_tokens=30, output_tokens=20, reasoning_tokens=15),
     ),
     (
         "openai.responses",
@@ -134,7 +132,12 @@ GOLDEN: list[tuple[str, str, dict[str, Any], Usage]] = [
             web_searches=1,
         ),
     ),
-    ("openai.completions", "", {"prompt_tokens": 19, "completion_tokens": 16}, Usage(input_tokens=19, output_tokens=16)),
+    (
+        "openai.completions",
+        "",
+        {"prompt_tokens": 19, "completion_tokens": 16},
+        Usage(input_tokens=19, output_tokens=16),
+    ),
     ("openai.embeddings", "", {"prompt_tokens": 8, "total_tokens": 8}, Usage(input_tokens=8)),
     ("openai.embeddings", "Voyage", {"total_tokens": 3}, Usage(input_tokens=3)),
     (
@@ -255,7 +258,9 @@ GOLDEN: list[tuple[str, str, dict[str, Any], Usage]] = [
 ]
 
 
-@pytest.mark.parametrize(("dialect", "raw", "want"), [(d, r, w) for d, _, r, w in GOLDEN], ids=[f"{d}: {n}" for d, n, _, _ in GOLDEN])
+@pytest.mark.parametrize(
+    ("dialect", "raw", "want"), [(d, r, w) for d, _, r, w in GOLDEN], ids=[f"{d}: {n}" for d, n, _, _ in GOLDEN]
+)
 def test_usage(dialect: str, raw: dict[str, Any], want: Usage) -> None:
     """Each provider's counting comes out in ours."""
     assert USAGE[dialect](json.dumps(raw).encode(), None) == want
@@ -318,7 +323,20 @@ def test_a_whole_answer_adds_service_tier_and_searches() -> None:
             assert USAGE[dialect](b'{"input_tokens": 1, "promptTokenCount": 1}', broken) == Usage(input_tokens=1)
 
 
-GARBAGE = [b"", b"{", b"null", b"[]", b"7", b'"x"', b"{}", b"\xff\xfe", b'{"a": 1}', b"[" * 5000, b'{"a":' * 5000, b"NaN"]
+GARBAGE = [
+    b"",
+    b"{",
+    b"null",
+    b"[]",
+    b"7",
+    b'"x"',
+    b"{}",
+    b"\xff\xfe",
+    b'{"a": 1}',
+    b"[" * 5000,
+    b'{"a":' * 5000,
+    b"NaN",
+]
 COUNTS = ["1", "1.0", '"1"', "0.5"]
 NO_COUNTS = ["null", "-3", "true", '"x"', "[]", "{}", "1e400", "99999999999999999999999", "-0.5", '"' + "9" * 400 + '"']
 FIRST = {

@@ -33,10 +33,10 @@ pub(super) struct Job {
 impl Job {
     pub(super) async fn run(self) {
         let Self { exchange, queue, pools, request, options, max_event_bytes, started } = self;
-        let mut outlet = Outlet::new(exchange, queue);
+        let mut outlet = Outlet::new(Arc::clone(&exchange), queue);
         let (client, _place) = pools.pick(request.uri());
         let total = Deadline::after(started, options.total_timeout_ms, FailureCode::TimeoutTotal);
-        let mut watchdog = Watchdog::new(total);
+        let mut watchdog = Watchdog::new(exchange, total);
         let first_byte = Deadline::after(started, options.first_byte_timeout_ms, FailureCode::TimeoutFirstByte);
         let response = match watchdog.watch(first_byte, client.request(request)).await {
             Ok(Ok(response)) => response,

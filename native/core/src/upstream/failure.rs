@@ -21,6 +21,8 @@ pub enum FailureCode {
     TimeoutIdle,
     /// The whole exchange took too long.
     TimeoutTotal,
+    /// The caller stopped the exchange.
+    Cancelled,
     /// The connection or stream was cut, before the head or in the body.
     Reset,
     /// The peer broke HTTP.
@@ -43,6 +45,7 @@ impl FailureCode {
             Self::TimeoutFirstByte => "timeout_first_byte",
             Self::TimeoutIdle => "timeout_idle",
             Self::TimeoutTotal => "timeout_total",
+            Self::Cancelled => "cancelled",
             Self::Reset => "reset",
             Self::Protocol => "protocol",
             Self::TooLarge => "too_large",

@@ -14,6 +14,7 @@ mod pools;
 mod queue;
 mod request;
 mod resolver;
+mod stop;
 mod stream;
 mod tls;
 mod watchdog;
@@ -145,6 +146,11 @@ impl Upstream {
     /// Drop an exchange and its undrained completions. False when there was nothing to drop.
     pub fn cancel(&self, id: u64) -> bool {
         self.queue.cancel(id)
+    }
+
+    /// Ask an exchange to end: it fails with `cancelled` and says what it has captured. False when it has ended.
+    pub fn stop(&self, id: u64) -> bool {
+        self.queue.stop(id)
     }
 
     /// Tell that `bytes` of an exchange's data have been passed on; unknown ids are ignored.

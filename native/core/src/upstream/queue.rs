@@ -12,6 +12,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use tokio::task::AbortHandle;
 
 use super::completion::Completion;
+use super::stop::Stop;
 use super::window::Window;
 
 /// The part of an exchange that both threads see.
@@ -19,13 +20,14 @@ use super::window::Window;
 pub(super) struct Exchange {
     pub(super) id: u64,
     pub(super) window: Window,
+    pub(super) stop: Stop,
     /// Set under the queue's lock; from then on nothing of this exchange may be queued.
     cancelled: AtomicBool,
 }
 
 impl Exchange {
     pub(super) fn new(id: u64, window_bytes: u64) -> Self {
-        Self { id, window: Window::new(window_bytes), cancelled: AtomicBool::new(false) }
+        Self { id, window: Window::new(window_bytes), stop: Stop::default(), cancelled: AtomicBool::new(false) }
     }
 }
 
@@ -154,6 +156,12 @@ impl Queue {
         drop(guard);
         abort.abort();
         true
+    }
+
+    /// Ask an exchange in flight to end by itself. False when it is not in flight.
+    pub(super) fn stop(&self, id: u64) -> bool {
+        let exchange = self.lock().in_flight.get(&id).map(|(exchange, _)| Arc::clone(exchange));
+        exchange.as_ref().inspect(|exchange| exchange.stop.ask()).is_some()
     }
 
     pub(super) fn ack(&self, id: u64, bytes: u64) {

@@ -1,15 +1,17 @@
-//! The clock of one exchange: one timer, moved only when it fires or must fire earlier.
+//! The clock of one exchange, and the end of its patience when it is stopped: one timer, moved only when it fires or must fire earlier.
 //!
 //! A stream of a thousand chunks would otherwise set a timer a thousand times.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::failure::{Failure, FailureCode};
+use super::queue::Exchange;
 
 /// A moment and what it means to reach it.
 #[derive(Clone, Copy)]
@@ -37,16 +39,17 @@ impl Deadline {
 }
 
 pub(super) struct Watchdog {
+    exchange: Arc<Exchange>,
     total: Option<Deadline>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Watchdog {
-    pub(super) fn new(total: Option<Deadline>) -> Self {
-        Self { total, timer: None }
+    pub(super) fn new(exchange: Arc<Exchange>, total: Option<Deadline>) -> Self {
+        Self { exchange, total, timer: None }
     }
 
-    /// Await `work`, at most until `stage` and until the end of the total time.
+    /// Await `work`, at most until `stage`, until the end of the total time, and until the exchange is stopped.
     pub(super) async fn watch<F: Future>(&mut self, stage: Option<Deadline>, work: F) -> Result<F::Output, Failure> {
         let deadline = match (stage, self.total) {
             (Some(a), Some(b)) => Some(if b.at < a.at { b } else { a }),
@@ -54,6 +57,9 @@ impl Watchdog {
         };
         let mut work = pin!(work);
         poll_fn(|cx| {
+            if self.exchange.stop.is_asked(cx) {
+                return Poll::Ready(Err(Failure::new(FailureCode::Cancelled, "stopped by the gateway")));
+            }
             if let Poll::Ready(output) = work.as_mut().poll(cx) {
                 return Poll::Ready(Ok(output));
             }

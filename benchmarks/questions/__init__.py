@@ -1,0 +1,28 @@
+"""One module per question, each with the same three names: `label`, `setup`, `run` (benchmarks/README.md)."""
+
+from types import ModuleType
+
+from benchmarks.questions import (
+    journal,
+    keys,
+    latency,
+    peek,
+    profile,
+    proxy,
+    road,
+    settle,
+    sse_tap,
+)
+
+QUESTIONS: dict[str, ModuleType] = {
+    "peek": peek,
+    "keys": keys,
+    "journal": journal,
+    "settle": settle,
+    "sse_tap": sse_tap,
+    "road": road,
+    "proxy": proxy,
+    "latency": latency,
+    "profile": profile,
+}
+"""In the order in which a full run asks them."""
