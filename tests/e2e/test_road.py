@@ -290,3 +290,32 @@ def test_models_are_listed_for_every_client(client: httpx.Client) -> None:
     assert client.get("/v1/models/my-alias").json()["id"] == "my-alias"
     assert client.get("/v1beta/models").json()["models"][0]["name"].startswith("models/")
     assert MODELS["openai.chat"] in names
+
+
+def test_a_gemini_stream_without_sse_passes_as_the_array_it_is(
+    gateway: Gateway, client: httpx.Client, fake: FakeUpstream
+) -> None:
+    """Without `alt=sse` Gemini streams one JSON array; its pieces are not held back, and its usage is found."""
+    gate = threading.Event()
+    first = b'[{"candidates":[{"content":{"parts":[{"text":"a"}]}}]}'
+    rest = b',\n{"usageMetadata":{"promptTokenCount":100,"candidatesTokenCount":20}}]'
+    fake.answers.append(Answer(200, [("content-type", "application/json")], [first, gate, rest]))
+    path = "/v1beta/models/gemini-2.5-flash:streamGenerateContent"
+    with client.stream("POST", path, json=request("gemini.generate")) as got:
+        pieces = got.iter_raw()
+        assert next(pieces) == first
+        gate.set()
+        assert b"".join(pieces) == rest
+    record = record_of(gateway, got)
+    assert (record["usage"]["output_tokens"], record["cost_basis"], record["outcome"]) == (20, "exact", "ok")
+
+
+def test_the_model_that_answered_sets_the_price(gateway: Gateway, client: httpx.Client, fake: FakeUpstream) -> None:
+    """A name may be served by a snapshot of another price; what the operator wrote always stands."""
+    usage = b'"usage":{"prompt_tokens":1000,"completion_tokens":0}}'
+    costs = []
+    for answered in (b"gpt-4o", b"gpt-4o-2024-05-13"):
+        fake.answers.append(json_answer(b'{"model":"' + answered + b'",' + usage))
+        got = client.post("/v1/chat/completions", json={"model": "openai/gpt-4o", "messages": []})
+        costs.append(record_of(gateway, got)["cost_nusd"])
+    assert costs == [2_500_000, 5_000_000]

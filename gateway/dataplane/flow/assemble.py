@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 from gateway.base.config import ConfigError, GatewayConfig, Loaded, ProviderConfig
-from gateway.base.core.plan import Provider
+from gateway.base.core.plan import Deployment, Provider
+from gateway.base.core.price import Price
 from gateway.dataplane.identity import Identity
 from gateway.dataplane.providers import (
     Catalog,
@@ -49,10 +50,24 @@ class Policy:
         )
 
 
+    def price_of_answer(self, deployment: Deployment, answered: str) -> Price | None:
+        """The price of what a provider served: of the model that it says has answered, where the catalogue knows it.
+
+        `gpt-4o` may be answered by a dated snapshot of another price. A price that the operator wrote for the deployment
+        always stands.
+        """
+        if not answered or answered == deployment.model or deployment.name() in self.config.models.prices:
+            return deployment.price
+        return self.catalog.price(deployment.provider.name, answered) or deployment.price
+
+
 def assemble(loaded: Loaded, identity: Identity) -> Policy:
     """Build the policy of a checked file. Raises ConfigError for what only the catalogue can tell."""
     config = loaded.config
-    catalog = load_catalog(config.models.prices)
+    try:
+        catalog = load_catalog(config.models.prices)
+    except ValueError as exc:
+        raise ConfigError(loaded.source, "$.models.prices", f"is wrong: {exc}", "write `provider/model: {…}`") from exc
     providers = {name: _provider(name, row, loaded.source) for name, row in config.providers.items()}
     _check_aliases(config, providers, loaded.source)
     return Policy(loaded, catalog, providers, identity)

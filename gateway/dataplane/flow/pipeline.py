@@ -28,6 +28,7 @@ from gateway.dataplane.wire.decode import decoded
 from gateway.dataplane.wire.openai_chat import asks_for_usage, usage_edit
 from gateway.dataplane.wire.peek import Edit, edited
 
+_DAY_S = 86_400
 _DISCARD_BYTES = 256 << 20
 """How much of a refused body is read and forgotten, so that the client gets to read our words."""
 
@@ -114,7 +115,7 @@ class Pipeline:
         ex.is_stream = route.is_stream or peeked.is_stream
 
         # plan (admit and guard come before it)
-        deployment = policy.resolver.resolve(ex.model_requested, route.dialect.name)
+        deployment = policy.resolver.resolve(ex.model_requested, route.dialect.name, int(ex.started_at) // _DAY_S)
         if grant.models and not allows(grant, deployment.provider.name, deployment.model):
             raise ModelForbidden(
                 f"key `{grant.principal.key}` may not use model `{deployment.name()}`; it may use "
@@ -134,7 +135,8 @@ class Pipeline:
         provider = deployment.provider
         body, drop_usage_chunk = _outgoing(route, peeked, deployment)
         client = self.client(provider.ca_file)
-        relay = Relay(self, ex, client, is_billable=route.is_billable)
+        is_raw = route.is_stream and "alt=sse" not in incoming.query
+        relay = Relay(self, ex, client, is_billable=route.is_billable, is_raw=is_raw)
         headers = for_provider(incoming.headers(), _credentials(ex, deployment), incoming.header("connection"))
         url = _url(provider.bases[route.dialect.name], route, deployment.model, incoming.query)
         write_open(ex, self.recorder)
@@ -149,7 +151,7 @@ class Pipeline:
                 body,
                 route.dialect.tap,
                 drop_usage_chunk=drop_usage_chunk,
-                collect=not (route.is_stream and "alt=sse" not in incoming.query),
+                collect=not is_raw,
                 timeouts=policy.timeouts,
                 max_response_bytes=policy.limits.max_response_bytes,
                 window_bytes=ex.reply.window_bytes,

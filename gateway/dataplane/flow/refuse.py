@@ -28,6 +28,13 @@ def answer(ex: Exchange, error: GatewayError) -> int:
     return form.status
 
 
+def last_of_array(ex: Exchange, error: GatewayError) -> bytes:
+    """`error` as the last element of a JSON array that has begun (Gemini streams without `alt=sse`)."""
+    form = form_of(ex.family, error)
+    body = dialect_of(ex).error_body(form, error.message, details_of(error, ex.policy.version, ex.request_id))
+    return (b"," if ex.response_bytes else b"[") + body + b"]"
+
+
 def event(ex: Exchange, error: GatewayError) -> bytes:
     """`error` as the one terminal event of a stream that has begun."""
     form = form_of(ex.family, error)

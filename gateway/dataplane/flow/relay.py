@@ -27,11 +27,14 @@ from gateway.dataplane.flow.exchange import Exchange
 from gateway.dataplane.flow.headers import stamp, usd
 from gateway.dataplane.flow.settle import cost_of, estimated_usage, write_done
 from gateway.dataplane.upstream import Captures, Headers, UpstreamClient, for_client
+from gateway.dataplane.wire import Dialect
 from gateway.dataplane.wire.usage import USAGE
 
 if TYPE_CHECKING:
     from gateway.dataplane.flow.pipeline import Pipeline
 
+_TELLS_TIER = frozenset({"openai.responses", "openai.chat", "gemini.generate"})
+_READ_WHOLE_BYTES = 256 << 10
 _OK = 200
 _ERROR = 400
 _SSE_HEADERS = (("content-type", "text/event-stream"), ("cache-control", "no-cache"), ("x-accel-buffering", "no"))
@@ -69,14 +72,17 @@ class Relay:
     """The upstream `Handler` of one exchange. `finished` is done when nothing more will be sent to the client."""
 
     __slots__ = (
-        "client", "ex", "finished", "has_begun", "is_billable", "is_client_gone", "is_ended_by_us", "pipeline", "upstream",
+        "client", "ex", "finished", "has_begun", "is_billable", "is_client_gone", "is_ended_by_us", "pipeline", "raw", "upstream",
     )  # fmt: skip
 
-    def __init__(self, pipeline: "Pipeline", ex: Exchange, client: UpstreamClient, *, is_billable: bool) -> None:
+    def __init__(
+        self, pipeline: "Pipeline", ex: Exchange, client: UpstreamClient, *, is_billable: bool, is_raw: bool
+    ) -> None:
         self.pipeline = pipeline
         self.ex = ex
         self.client = client
         self.is_billable = is_billable
+        self.raw: list[bytes] | None = [] if is_raw else None
         self.upstream = 0
         self.finished: asyncio.Future[None] = pipeline.loop.create_future()
         self.has_begun = False
@@ -99,11 +105,12 @@ class Relay:
         cost = 0
         if status < _ERROR:
             start, end = _native.find_path(body, dialect.usage_path)
-            usage = USAGE[dialect.name](body[start:end], None) if start >= 0 else None
+            usage = USAGE[dialect.name](body[start:end], _second(dialect, body)) if start >= 0 else None
             basis, usage = ("exact", usage) if usage is not None else ("estimated", estimated_usage(ex, None, 0, len(body)))
             if not self.is_billable:
                 basis, usage = "exact", NO_USAGE
-            cost = cost_of(ex, usage)
+            start, end = _native.find_path(body, dialect.model_path)
+            cost = cost_of(ex, usage, _name(body[start:end]))
             reply_headers = stamp(for_client(headers, ex.model_requested), ex, cost)
             ex.overhead += perf_counter() - began
             write_done(ex, self.pipeline.recorder, status=status, outcome="ok", usage=usage, cost=cost, basis=basis)
@@ -144,14 +151,16 @@ class Relay:
         size = len(data)
         ex.response_bytes += size
         ex.last_write = self.pipeline.now
+        if self.raw is not None:
+            self.raw.append(data)
         ex.reply.write(data)
         self.pipeline.count_unfinished(size)
 
     def on_terminal(self, data: bytes, captures: Captures) -> None:
         """The terminal event: the record is written, then cost comment and event leave together."""
         ex = self.ex
-        usage, is_exact = self._usage_of(captures)
-        cost = cost_of(ex, usage)
+        usage, is_exact = self._usage_of(captures, data)
+        cost = cost_of(ex, usage, _name(captures[3]))
         outcome: Outcome = "upstream_error" if captures[0] == "failed" else "ok"
         ex.response_bytes += len(data)
         write_done(
@@ -177,12 +186,12 @@ class Relay:
             self._finish()
             return
         usage, is_exact = self._usage_of(captures)
-        is_whole = not dialect.has_terminal and (captures[7] or dialect.tap == "none")
+        is_whole = not dialect.has_terminal and (captures[7] or dialect.tap == "none" or self.raw is not None)
         if is_whole or captures[0] == "failed":
             outcome: Outcome = "upstream_error" if captures[0] == "failed" else "ok"
             write_done(
-                ex, self.pipeline.recorder, status=_OK, outcome=outcome, usage=usage, cost=cost_of(ex, usage),
-                basis="exact" if is_exact else "estimated",
+                ex, self.pipeline.recorder, status=_OK, outcome=outcome, usage=usage,
+                cost=cost_of(ex, usage, _name(captures[3])), basis="exact" if is_exact else "estimated",
             )  # fmt: skip
             self._finish()
             return
@@ -255,7 +264,7 @@ class Relay:
             self._finish()
             return
         if ex.is_committed:
-            data = refuse.event(ex, error)
+            data = refuse.event(ex, error) if self.raw is None else refuse.last_of_array(ex, error)
             ex.response_bytes += len(data)
             self._settle_estimated(ex, _OK, outcome, usage, code)
             ex.reply.write(data)
@@ -286,18 +295,44 @@ class Relay:
 
     # === what was captured ===
 
-    def _reported(self, captures: Captures) -> Usage | None:
+    def _reported(self, captures: Captures, terminal: bytes = b"") -> Usage | None:
+        if self.raw:
+            return _of_array(b"".join(self.raw))
         if captures[1] is None and captures[2] is None:
             return None
-        assert self.ex.dialect is not None
-        return USAGE[self.ex.dialect.name](captures[1] or b"{}", captures[2])
+        dialect = self.ex.dialect
+        assert dialect is not None
+        second = captures[2]
+        if second is None and dialect.name == "openai.responses" and terminal:
+            data = terminal[terminal.find(b"data:") + 5 :]
+            start, end = _native.find_path(data, (b"response",))
+            second = data[start:end] if start >= 0 else None
+        return USAGE[dialect.name](captures[1] or b"{}", second)
 
-    def _usage_of(self, captures: Captures) -> tuple[Usage, bool]:
-        """Usage and whether the provider reported it."""
-        found = self._reported(captures)
+    def _usage_of(self, captures: Captures, terminal: bytes = b"") -> tuple[Usage, bool]:
+        """Usage and whether the provider reported it. `terminal` is the terminal event, where there is one."""
+        found = self._reported(captures, terminal)
         if found is not None:
             return found, True
         return estimated_usage(self.ex, None, captures[5], captures[6]), False
 
     def _provider(self) -> str:
         return self.ex.deployment.provider.name if self.ex.deployment else "none"
+
+
+def _second(dialect: Dialect, body: bytes) -> bytes | None:
+    """What `USAGE` reads besides the usage object: the answer, which names service tier and searches."""
+    return body if dialect.name in _TELLS_TIER and len(body) <= _READ_WHOLE_BYTES else None
+
+
+def _name(raw: bytes | None) -> str:
+    """A model's name from its raw JSON string; '' when there is none."""
+    return raw[1:-1].decode("utf-8", "replace") if raw else ""
+
+
+def _of_array(body: bytes) -> Usage | None:
+    """Usage of a Gemini stream without `alt=sse`: the last `usageMetadata` of a JSON array."""
+    at = body.rfind(b'"usageMetadata"')
+    rest = b"{" + body[at:]
+    start, end = _native.find_path(rest, (b"usageMetadata",)) if at >= 0 else (-1, -1)
+    return USAGE["gemini.generate"](rest[start:end], None) if start >= 0 else None

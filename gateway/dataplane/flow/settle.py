@@ -78,9 +78,11 @@ def estimated_usage(ex: Exchange, seen: Usage | None, delta_events: int, delta_b
     return Usage(input_tokens=estimated_prompt_tokens(ex), output_tokens=output)
 
 
-def cost_of(ex: Exchange, usage: Usage) -> int:
-    """Nano-USD of `usage` at the deployment's price; 0 for an unpriced model."""
-    price = ex.deployment.price if ex.deployment else None
+def cost_of(ex: Exchange, usage: Usage, answered: str = "") -> int:
+    """Nano-USD of `usage` at the price of the model that answered (see Policy); 0 for an unpriced model."""
+    if ex.deployment is None:
+        return 0
+    price = ex.policy.price_of_answer(ex.deployment, answered)
     return cost_nusd(usage, price) if price is not None else 0
 
 

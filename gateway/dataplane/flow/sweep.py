@@ -53,7 +53,7 @@ def _look_at(ex: Exchange, relay: Relay, now: float) -> None:
             ex.is_watched = True
             ex.reply.watch(relay.on_left)
         return
-    if relay.finished.done() or not ex.is_stream:
+    if relay.finished.done() or not ex.is_stream or relay.raw is not None:
         return
     timeouts = ex.policy.timeouts
     if ex.is_committed:

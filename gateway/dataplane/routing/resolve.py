@@ -36,19 +36,19 @@ class Resolver:
         self._aliases = {_plain(name): target for name, target in aliases.items()}
         self._offers, self._price, self._known = offers, price, known
         self._is_unpriced_allowed = is_unpriced_allowed
-        self._memo: dict[tuple[str, str], Deployment] = {}
+        self._memo: dict[tuple[str, str, int], Deployment] = {}
 
-    def resolve(self, name: str, dialect: str) -> Deployment:
-        """The deployment that serves `name` for a client of `dialect`.
+    def resolve(self, name: str, dialect: str, day: int = 0) -> Deployment:
+        """The deployment that serves `name` for a client of `dialect`; prices may change with the `day` (any count).
 
         Raises UnknownModel, UnpricedModel, or Unsupported when the provider does not speak the dialect.
         """
-        found = self._memo.get((name, dialect))
+        found = self._memo.get((name, dialect, day))
         if found is None:
             found = self._find(name, dialect)
             if len(self._memo) >= _MEMO_ENTRIES:  # names come from clients, so the memo is bounded
                 self._memo.clear()
-            self._memo[name, dialect] = found
+            self._memo[name, dialect, day] = found
         return found
 
     def _find(self, name: str, dialect: str) -> Deployment:
