@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -43,7 +43,9 @@ def config_for(upstream: str, **server: Any) -> dict[str, Any]:
 class Gateway:
     """One running gateway. Use as a context manager; `stop` drains it and gives its exit code."""
 
-    def __init__(self, directory: Path, config: dict[str, Any], *args: str, environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, directory: Path, config: dict[str, Any], *args: str, environ: dict[str, str] | None = None
+    ) -> None:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         config.setdefault("server", {}).setdefault("data_dir", str(directory / "data"))
@@ -63,7 +65,7 @@ class Gateway:
         temporary.write_text(yaml.safe_dump(config))
         temporary.replace(self.file)
 
-    def start(self) -> "Gateway":
+    def start(self) -> Self:
         """Start it and wait for the ready line."""
         with self.stderr_path.open("ab") as stderr:
             self.process = subprocess.Popen(
@@ -118,7 +120,7 @@ class Gateway:
     def run_cli(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `agentcc …` against this gateway's configuration."""
         done = subprocess.run(
-            [sys.executable, "-m", "gateway.cli.main", *args], capture_output=True, text=True, cwd=ROOT,
+            [sys.executable, "-m", "gateway.cli.main", *args], check=False, capture_output=True, text=True, cwd=ROOT,
             env={**os.environ, **self._environ}, timeout=60,
         )  # fmt: skip
         if check and done.returncode:
@@ -135,7 +137,7 @@ class Gateway:
         assert len(found) == 1, f"{len(found)} records of {request_id}"
         return found[0]
 
-    def __enter__(self) -> "Gateway":
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *exc: object) -> None:

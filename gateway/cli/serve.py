@@ -27,9 +27,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Run the gateway: data-plane workers and the control plane, until SIGTERM.",
         epilog="example: agentcc serve -c gateway.yaml --port 8080",
     )
-    parser.add_argument("-c", "--config", metavar="FILE", help="configuration [default: ./gateway.yaml, else embedded defaults]")
+    parser.add_argument(
+        "-c", "--config", metavar="FILE", help="configuration [default: ./gateway.yaml, else embedded defaults]"
+    )
     parser.add_argument("--host", metavar="ADDRESS", help="listen here instead of the file's host")
-    parser.add_argument("--port", type=int, metavar="N", help="listen here instead of the file's port; 0 takes a free one")
+    parser.add_argument(
+        "--port", type=int, metavar="N", help="listen here instead of the file's port; 0 takes a free one"
+    )
     parser.add_argument("--workers", type=int, metavar="N", help="data-plane processes instead of the file's number")
     parser.set_defaults(run=run)
 
@@ -39,7 +43,9 @@ def run(args: argparse.Namespace) -> int:
     name_process("supervisor")
     simulator_port = 0
     if args.config is None and not os.path.exists(_DEFAULT_FILE):
-        path, needs_simulator = default_file(Path(os.environ.get("AGENTCC_DATA_DIR", "agentcc-data")), args.port or 8080)
+        path, needs_simulator = default_file(
+            Path(os.environ.get("AGENTCC_DATA_DIR", "agentcc-data")), args.port or 8080
+        )
         args.config = str(path)
         if needs_simulator:
             simulator_port = _free_port()
@@ -59,7 +65,14 @@ def run(args: argparse.Namespace) -> int:
     admin_port = config.server.admin.port or _free_port()
     admin_secret = secrets.token_hex(16)
     children = [
-        _worker(slot, workers, listener.fileno(), path_of_config, f"http://{config.server.admin.host}:{admin_port}", admin_secret)
+        _worker(
+            slot,
+            workers,
+            listener.fileno(),
+            path_of_config,
+            f"http://{config.server.admin.host}:{admin_port}",
+            admin_secret,
+        )
         for slot in range(workers)
     ]
     children.append(_control_plane(path_of_config, admin_port, admin_secret))
@@ -68,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     scheme = "https" if config.server.tls else "http"
 
     def on_ready() -> None:
-        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
         print(_ready_text(f"{scheme}://{shown}:{port}", config, path_of_config, bool(simulator_port)), flush=True)
 
     supervisor = Supervisor(children, config.server.drain_ms / 1000, on_ready, on_stopping=listener.close)
@@ -134,12 +147,14 @@ def _ready_text(url: str, config: GatewayConfig, path: str, is_simulated: bool) 
     if is_simulated:
         lines.append("  providers: the simulator (no provider key is set; answers are scripted and cost nothing real)")
     name, key = next(((n, k.key) for n, k in config.keys.items()), ("", ""))
-    shown = key if key.startswith("sk-agentcc-dev-") else f"<the key of {name}>" if name else "<agentcc keys create NAME>"
+    shown = (
+        key if key.startswith("sk-agentcc-dev-") else f"<the key of {name}>" if name else "<agentcc keys create NAME>"
+    )
     lines += [
         "  point an agent here:",
         f"    Codex:       agentcc launch codex --base-url {url} --key {shown}",
         f"    or by hand:  AGENTCC_KEY={shown} codex -c 'model_provider=\"agentcc\"' \\",
-        f"                   -c 'model_providers.agentcc={{name=\"agentcc\",base_url=\"{url}/v1\",env_key=\"AGENTCC_KEY\"}}'",
+        f'                   -c \'model_providers.agentcc={{name="agentcc",base_url="{url}/v1",env_key="AGENTCC_KEY"}}\'',
         f"    Claude Code: ANTHROPIC_BASE_URL={url} ANTHROPIC_API_KEY={shown} claude",
         f"    Gemini CLI:  agentcc setup gemini --base-url {url} --key {shown}; then: gemini",
     ]

@@ -84,18 +84,12 @@ class Worker:
 
     async def _drain(self) -> None:
         """Refuse new connections, let open exchanges end; at the deadline end them with an error event."""
-        self._pipeline.is_draining = True
+        pipeline = self._pipeline
         self._server.stop()
-        deadline = self._loop.time() + self._pipeline.policy.config.server.drain_ms / 1000
-        exchanges = self._pipeline.open_exchanges
-        while exchanges and self._loop.time() < deadline:
-            await asyncio.sleep(0.02)
-        if exchanges:
-            log("warning", "drain_deadline", open_exchanges=len(exchanges))
-            self._pipeline.end_all(Overloaded("the gateway is restarting; try again"))
-            deadline = self._loop.time() + _LAST_WORDS_S
-            while exchanges and self._loop.time() < deadline:
-                await asyncio.sleep(0.02)
+        if not await pipeline.drained(pipeline.policy.config.server.drain_ms / 1000):
+            log("warning", "drain_deadline", open_exchanges=len(pipeline.open_exchanges))
+            pipeline.end_all(Overloaded("the gateway is restarting; try again"))
+            await pipeline.drained(_LAST_WORDS_S)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._server.stopped, 0.5)
 
@@ -119,7 +113,11 @@ class Worker:
             log("error", "config_rejected", reason=str(exc), kept=self._pipeline.policy.version)
             return
         if _fixed(loaded) != _fixed(self._loaded):
-            log("warning", "config_needs_restart", reason="host, port, workers, interface, admin, tls or data_dir changed")
+            log(
+                "warning",
+                "config_needs_restart",
+                reason="host, port, workers, interface, admin, tls or data_dir changed",
+            )
         self._pipeline.policy = policy
         log("info", "config_reloaded", version=loaded.version)
 

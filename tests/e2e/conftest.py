@@ -20,7 +20,9 @@ def upstream() -> Iterator[FakeUpstream]:
 
 
 @pytest.fixture(scope="session", params=["rsgi", "asgi"])
-def gateway(request: pytest.FixtureRequest, upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def gateway(
+    request: pytest.FixtureRequest, upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
     directory: Path = tmp_path_factory.mktemp(request.param)
     limits = {"body_bytes": 1 << 20, "body_timeout_ms": 1000, "max_response_bytes": 1 << 20}
     config = config_for(upstream.url, interface=request.param, timeouts=TIMEOUTS, limits=limits)

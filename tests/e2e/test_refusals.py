@@ -34,9 +34,14 @@ def test_an_unknown_key_is_refused_in_the_clients_form(
     gateway: Gateway, fake: FakeUpstream, path: str, headers: dict[str, str], status: int, code: str
 ) -> None:
     """DESIGN's table: the status and code that make that very client show our words once."""
-    got = httpx.post(gateway.url + path, json={"model": "gpt-4.1-mini"}, headers={**headers, "authorization": f"Bearer {DENIED}"})
+    got = httpx.post(
+        gateway.url + path, json={"model": "gpt-4.1-mini"}, headers={**headers, "authorization": f"Bearer {DENIED}"}
+    )
     error = got.json()["error"]
-    assert (got.status_code, error.get("status") or (error["type"] if "messages" in path else error["code"])) == (status, code)
+    assert (got.status_code, error.get("status") or (error["type"] if "messages" in path else error["code"])) == (
+        status,
+        code,
+    )
     assert "does not know" in error["message"] or "key" in error["message"]
     assert DENIED not in got.text
     assert (got.headers["x-agentcc-provider"], got.headers["x-agentcc-cost"]) == ("none", "0.000000")
@@ -69,7 +74,14 @@ BAD_BODIES: list[tuple[str, bytes, dict[str, str], int, str]] = [
 
 @pytest.mark.parametrize(("name", "body", "headers", "status", "words"), BAD_BODIES, ids=[b[0] for b in BAD_BODIES])
 def test_bad_bodies_get_a_clear_4xx(
-    gateway: Gateway, client: httpx.Client, fake: FakeUpstream, name: str, body: bytes, headers: dict[str, str], status: int, words: str
+    gateway: Gateway,
+    client: httpx.Client,
+    fake: FakeUpstream,
+    name: str,
+    body: bytes,
+    headers: dict[str, str],
+    status: int,
+    words: str,
 ) -> None:
     """What is wrong, where, the value, the way out; nothing is sent to a provider; the worker serves on."""
     got = client.post("/v1/responses", content=body, headers=headers)
@@ -123,7 +135,7 @@ def test_unknown_paths_are_404_in_the_dialect_of_the_path(
     assert got.status_code == 404
     assert ("type" in body) == (shape == "anthropic")
     assert ("status" in body["error"]) == (shape == "gemini")
-    assert path.split("?")[0] in body["error"]["message"]
+    assert path.split("?", maxsplit=1)[0] in body["error"]["message"]
     assert not fake.received
 
 
@@ -133,16 +145,30 @@ def test_probes_and_upgrades(gateway: Gateway, client: httpx.Client) -> None:
     assert client.get("/healthz").status_code == 200
     assert client.get("/readyz").status_code == 200
     assert client.head("/v1/responses").status_code == 200
-    upgrade = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-key": "x" * 22 + "==", "sec-websocket-version": "13"}
+    upgrade = {
+        "connection": "Upgrade",
+        "upgrade": "websocket",
+        "sec-websocket-key": "x" * 22 + "==",
+        "sec-websocket-version": "13",
+    }
     assert client.get("/v1/responses", headers=upgrade).status_code == 426
 
 
 RAW: list[tuple[str, bytes]] = [
-    ("header flood", b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"".join(b"x-%d: %s\r\n" % (i, b"y" * 400) for i in range(300)) + b"\r\n"),
+    (
+        "header flood",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+        + b"".join(b"x-%d: %s\r\n" % (i, b"y" * 400) for i in range(300))
+        + b"\r\n",
+    ),
     ("bad header name", b"GET /healthz HTTP/1.1\r\nHost: x\r\nbad header: 1\r\n\r\n"),
     ("not http", b"\x16\x03\x01\x02\x00garbage\r\n\r\n"),
     ("bad length", b"POST /v1/responses HTTP/1.1\r\nHost: x\r\nContent-Length: ten\r\n\r\n"),
-    ("cut body", b"POST /v1/responses HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{" % KEY.encode()),
+    (
+        "cut body",
+        b"POST /v1/responses HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{"
+        % KEY.encode(),
+    ),
 ]
 
 
@@ -165,7 +191,10 @@ def test_a_slow_body_times_out(gateway: Gateway) -> None:
     """A body that dribbles is refused with 408 and a record, and holds nothing up."""
     host, port = gateway.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as raw:
-        raw.sendall(b"POST /v1/responses HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{" % KEY.encode())
+        raw.sendall(
+            b"POST /v1/responses HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{"
+            % KEY.encode()
+        )
         answer = raw.recv(65536)
     assert answer.split(b" ")[1] == b"408"
     body: Any = json.loads(answer.partition(b"\r\n\r\n")[2])

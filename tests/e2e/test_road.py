@@ -93,7 +93,9 @@ def test_a_cut_stream_ends_in_one_error_event(
     assert record["cost_nusd"] > 0
 
 
-def test_an_early_eof_without_the_terminal_event_is_a_cut(gateway: Gateway, client: httpx.Client, fake: FakeUpstream) -> None:
+def test_an_early_eof_without_the_terminal_event_is_a_cut(
+    gateway: Gateway, client: httpx.Client, fake: FakeUpstream
+) -> None:
     """A clean end of the body is not the end of a Responses stream."""
     fake.answers.append(sse(*RESPONSES[:3]))
     got = client.post("/v1/responses", json=request("openai.responses"))
@@ -135,7 +137,9 @@ def test_a_slow_start_is_committed_early(gateway: Gateway, client: httpx.Client,
     assert record_of(gateway, got)["outcome"] == "ok"
 
 
-def test_a_failure_after_an_early_commit_is_an_error_event(gateway: Gateway, client: httpx.Client, fake: FakeUpstream) -> None:
+def test_a_failure_after_an_early_commit_is_an_error_event(
+    gateway: Gateway, client: httpx.Client, fake: FakeUpstream
+) -> None:
     """The status can no longer tell, so the dialect's error event does, with the provider's words."""
     gate = threading.Event()
     answer = json_answer(b'{"error":{"message":"upstream says no"}}', 500)
@@ -169,7 +173,9 @@ def test_no_answer_is_a_gateway_error(
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_a_provider_error_passes_as_it_is(gateway: Gateway, client: httpx.Client, fake: FakeUpstream, dialect: str) -> None:
+def test_a_provider_error_passes_as_it_is(
+    gateway: Gateway, client: httpx.Client, fake: FakeUpstream, dialect: str
+) -> None:
     """Status, body, Retry-After and rate-limit headers reach the client; nothing is charged."""
     body = b'{"error":{"message":"slow down","x":1}}'
     fake.answers.append(json_answer(body, 429, ("retry-after", "7"), ("x-ratelimit-remaining-tokens", "0")))
@@ -181,7 +187,9 @@ def test_a_provider_error_passes_as_it_is(gateway: Gateway, client: httpx.Client
 
 
 @pytest.mark.parametrize("moment", ["before the headers", "in the stream"])
-def test_a_leaving_client_cancels_the_provider(gateway: Gateway, client: httpx.Client, fake: FakeUpstream, moment: str) -> None:
+def test_a_leaving_client_cancels_the_provider(
+    gateway: Gateway, client: httpx.Client, fake: FakeUpstream, moment: str
+) -> None:
     """Within 100 ms of its leaving the upstream connection is closed, and the spend so far is booked."""
     answer = sse(*RESPONSES[:3])
     if moment == "before the headers":
@@ -217,7 +225,9 @@ def raw_post(gateway: Gateway, path: str, body: dict) -> socket.socket:
     return raw
 
 
-def test_an_answer_past_the_limit_ends_with_one_error(gateway: Gateway, client: httpx.Client, fake: FakeUpstream) -> None:
+def test_an_answer_past_the_limit_ends_with_one_error(
+    gateway: Gateway, client: httpx.Client, fake: FakeUpstream
+) -> None:
     """`max_response_bytes` bounds what one answer may hold, streamed or whole."""
     big = b"event: response.x\ndata: " + json.dumps({"type": "response.x", "p": "y" * 60_000}).encode() + b"\n\n"
     fake.answers.append(sse(*[big] * 30))
@@ -275,7 +285,9 @@ def test_the_key_is_found_wherever_a_client_puts_it(gateway: Gateway, fake: Fake
     """Bearer, x-api-key and x-goog-api-key name the same principal, and none of them reaches the provider."""
     fake.answers.append(json_answer(b"{}"))
     value = f"Bearer {KEY}" if header == "authorization" else KEY
-    got = httpx.post(f"{gateway.url}/v1/messages", json=request("anthropic.messages", stream=False), headers={header: value})
+    got = httpx.post(
+        f"{gateway.url}/v1/messages", json=request("anthropic.messages", stream=False), headers={header: value}
+    )
     assert got.status_code == 200
     assert KEY not in str(fake.received[0].headers)
     assert fake.received[0].header("x-api-key") == "sk-upstream-anthropic"

@@ -34,7 +34,12 @@ RESPONSES = [
     _response("response.output_item.done", item={"type": "message", "id": "m1"}, output_index=0),
     _response("response.completed", response={"id": "resp_1", "model": "gpt-4.1-mini-2025", "usage": RESPONSES_USAGE}),
 ]
-CHAT_USAGE = {"prompt_tokens": 100, "prompt_tokens_details": {"cached_tokens": 40}, "completion_tokens": 20, "total_tokens": 120}
+CHAT_USAGE = {
+    "prompt_tokens": 100,
+    "prompt_tokens_details": {"cached_tokens": 40},
+    "completion_tokens": 20,
+    "total_tokens": 120,
+}
 CHAT = [
     event({"id": "c1", "choices": [{"index": 0, "delta": {"role": "assistant", "content": "Hel"}}]}),
     event({"id": "c1", "choices": [{"index": 0, "delta": {"content": "lo"}}]}),
@@ -42,25 +47,50 @@ CHAT = [
     event({"id": "c1", "choices": [], "usage": CHAT_USAGE}),
     b"data: [DONE]\n\n",
 ]
-_START = {"id": "msg_1", "model": "claude", "usage": {"input_tokens": 100, "cache_read_input_tokens": 40, "output_tokens": 1}}
+_START = {
+    "id": "msg_1",
+    "model": "claude",
+    "usage": {"input_tokens": 100, "cache_read_input_tokens": 40, "output_tokens": 1},
+}
 MESSAGES = [
     event({"type": "message_start", "message": _START}, "message_start"),
-    event({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}, "content_block_start"),
+    event(
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        "content_block_start",
+    ),
     event({"type": "ping"}, "ping"),
-    event({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hello"}}, "content_block_delta"),
+    event(
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hello"}},
+        "content_block_delta",
+    ),
     event({"type": "content_block_stop", "index": 0}, "content_block_stop"),
-    event({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 20}}, "message_delta"),
+    event(
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 20}}, "message_delta"
+    ),
     event({"type": "message_stop"}, "message_stop"),
 ]
-_GEMINI_USAGE = {"promptTokenCount": 100, "cachedContentTokenCount": 40, "candidatesTokenCount": 15, "thoughtsTokenCount": 5}
+_GEMINI_USAGE = {
+    "promptTokenCount": 100,
+    "cachedContentTokenCount": 40,
+    "candidatesTokenCount": 15,
+    "thoughtsTokenCount": 5,
+}
 GEMINI = [
     event({"candidates": [{"content": {"parts": [{"text": "Hel"}]}}], "modelVersion": "gemini-x"}, end=b"\r\n\r\n"),
     event(
-        {"candidates": [{"content": {"parts": [{"text": "lo"}]}, "finishReason": "STOP"}], "usageMetadata": _GEMINI_USAGE},
+        {
+            "candidates": [{"content": {"parts": [{"text": "lo"}]}, "finishReason": "STOP"}],
+            "usageMetadata": _GEMINI_USAGE,
+        },
         end=b"\r\n\r\n",
     ),
 ]
-STREAMS = {"openai.responses": RESPONSES, "openai.chat": CHAT, "anthropic.messages": MESSAGES, "gemini.generate": GEMINI}
+STREAMS = {
+    "openai.responses": RESPONSES,
+    "openai.chat": CHAT,
+    "anthropic.messages": MESSAGES,
+    "gemini.generate": GEMINI,
+}
 
 PATHS = {
     "openai.responses": "/v1/responses",

@@ -120,7 +120,9 @@ def _fill(value: object, path: str, source: str, environ: Mapping[str, str]) -> 
         found = environ.get(match[1]) or match[3]
         if found is None:
             raise ConfigError(
-                source, path, f"needs the environment variable {match[1]}, which is not set",
+                source,
+                path,
+                f"needs the environment variable {match[1]}, which is not set",
                 f"export {match[1]}=…, or write ${{{match[1]}:-default}}",
             )
         return found

@@ -47,9 +47,9 @@ class TlsConfig(Config, frozen=True):
 class LimitsConfig(Config, frozen=True):
     """What one request or one worker may take."""
 
-    header_bytes: Annotated[
-        int, Meta(ge=8192, le=1 << 24, description="Request line and headers; past it 431")
-    ] = 65_536
+    header_bytes: Annotated[int, Meta(ge=8192, le=1 << 24, description="Request line and headers; past it 431")] = (
+        65_536
+    )
     body_bytes: Annotated[
         int, Meta(ge=1024, description="Request body, before and after decompression; past it 413")
     ] = 64 << 20
@@ -103,9 +103,9 @@ class ServerConfig(Config, frozen=True):
     ] = "rsgi"
     admin: AdminConfig = field(default_factory=AdminConfig)
     tls: TlsConfig | None = None
-    data_dir: Annotated[
-        str, Meta(description="Journal, SQLite files, secrets; relative to the working directory")
-    ] = "./agentcc-data"
+    data_dir: Annotated[str, Meta(description="Journal, SQLite files, secrets; relative to the working directory")] = (
+        "./agentcc-data"
+    )
     drain_ms: Annotated[Millis, Meta(description="On SIGTERM, how long open streams may go on")] = 30_000
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     timeouts: TimeoutsConfig = field(default_factory=TimeoutsConfig)
@@ -127,7 +127,8 @@ class ProviderConfig(Config, frozen=True):
         ),
     ] = None
     dialect: Annotated[
-        Dialect | list[Dialect] | None, Meta(description="What it speaks; default: the catalogue's", examples=["openai.chat"])
+        Dialect | list[Dialect] | None,
+        Meta(description="What it speaks; default: the catalogue's", examples=["openai.chat"]),
     ] = None
     models: Annotated[
         list[str] | None, Meta(description="Only these model names; default: any name", examples=[["qwen3-coder"]])
@@ -165,15 +166,17 @@ class ModelsConfig(Config, frozen=True):
         Meta(description="Name → `provider/model`", examples=[{"gpt-5-1": "openai/gpt-5.1-2026-04-15"}]),
     ] = field(default_factory=dict)
     unpriced: UnpricedConfig = field(default_factory=UnpricedConfig)
-    prices: Annotated[
-        dict[str, PriceConfig], Meta(description="`provider/model` → price; wins over the catalogue")
-    ] = field(default_factory=dict)
+    prices: Annotated[dict[str, PriceConfig], Meta(description="`provider/model` → price; wins over the catalogue")] = (
+        field(default_factory=dict)
+    )
 
 
 class KeyConfig(Config, frozen=True):
     """A virtual key written in the file; `agentcc keys create` makes the others."""
 
-    key: Annotated[str, Meta(min_length=8, description="The secret, best from the environment", examples=["${ALICE_KEY}"])]
+    key: Annotated[
+        str, Meta(min_length=8, description="The secret, best from the environment", examples=["${ALICE_KEY}"])
+    ]
     org: str = ""
     team: str = ""
     user: str = ""
@@ -181,7 +184,8 @@ class KeyConfig(Config, frozen=True):
     idp_claim: str = ""
     tags: dict[str, str] = field(default_factory=dict)
     models: Annotated[
-        list[str], Meta(description="Patterns of `provider/model` this key may use; empty: all", examples=[["openai/*"]])
+        list[str],
+        Meta(description="Patterns of `provider/model` this key may use; empty: all", examples=[["openai/*"]]),
     ] = field(default_factory=list)
     expires: Annotated[
         str | None, Meta(description="RFC 3339 time after which it is refused", examples=["2027-01-01T00:00:00Z"])

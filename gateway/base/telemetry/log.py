@@ -17,7 +17,7 @@ _process = "main"
 
 def name_process(name: str) -> None:
     """Set the `process` field of this process's lines, such as `worker-0`."""
-    global _process  # noqa: PLW0603 - one name per process, set once at its start
+    global _process
     _process = name
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from gateway.base.journal import Follower
 from gateway.base.journal.line import rfc3339
 from gateway.base.telemetry.log import log
-from gateway.controlplane.projections.lines import log_exchanges
 from gateway.controlplane.projections.ledger import Ledger, open_ledger
+from gateway.controlplane.projections.lines import log_exchanges
 from gateway.controlplane.projections.prometheus import Exporter
 
 _POLL_S = 0.2

@@ -27,7 +27,17 @@ CLIENT_KEY = "client"
 class Policy:
     """One version of everything that decides: immutable; a request pins the one it began with."""
 
-    __slots__ = ("catalog", "config", "identity", "limits", "price_version", "providers", "resolver", "timeouts", "version")
+    __slots__ = (
+        "catalog",
+        "config",
+        "identity",
+        "limits",
+        "price_version",
+        "providers",
+        "resolver",
+        "timeouts",
+        "version",
+    )
 
     def __init__(self, loaded: Loaded, catalog: Catalog, providers: Mapping[str, Provider], identity: Identity) -> None:
         config = loaded.config
@@ -48,7 +58,6 @@ class Policy:
             is_unpriced_allowed=lambda name: any(fnmatchcase(name, pattern) for pattern in unpriced),
             known=catalog.models,
         )
-
 
     def price_of_answer(self, deployment: Deployment, answered: str) -> Price | None:
         """The price of what a provider served: of the model that it says has answered, where the catalogue knows it.
@@ -110,7 +119,9 @@ def _credential(
         hint = "set `api_key`, or `api_key: none` when the provider wants none"
         raise ConfigError(source, f"$.providers.{name}.api_key", "is missing", hint)
     if any(c in key for c in "\r\n\0"):
-        raise ConfigError(source, f"$.providers.{name}.api_key", "holds a line break", "check the variable it comes from")
+        raise ConfigError(
+            source, f"$.providers.{name}.api_key", "holds a line break", "check the variable it comes from"
+        )
     header = spec.auth_header.lower() if spec and spec.auth_header else _USUAL_HEADER.get(dialects[0], "authorization")
     if header == "authorization":
         return (("authorization", f"Bearer {key}"),)

@@ -55,7 +55,10 @@ class Incoming(Protocol):
     method: str
     path: str
     query: str
-    client_ip: str
+
+    @property
+    def client_ip(self) -> str:
+        """The peer's address, without its port."""
 
     def header(self, name: str) -> str:
         """A header's value; '' when absent."""

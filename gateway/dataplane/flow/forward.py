@@ -21,12 +21,12 @@ class _Forward:
         self._reply = reply
         self._finished = finished
 
-    def on_body(self, status: int, headers: Headers, ttfb_us: int, body: bytes) -> None:  # noqa: ARG002
+    def on_body(self, status: int, headers: Headers, ttfb_us: int, body: bytes) -> None:
         kept = [(n, v) for n, v in headers if n not in HOP_BY_HOP and n not in ("content-length", "date", "server")]
         self._reply.whole(status, kept, body)
         self._finished.set_result(None)
 
-    def on_failed(self, code: str, message: str, captures: Captures | None) -> None:  # noqa: ARG002
+    def on_failed(self, code: str, message: str, captures: Captures | None) -> None:
         self._reply.whole(502, _JSON, _DOWN)
         self._finished.set_result(None)
 

@@ -4,6 +4,7 @@ Codex takes a catalogue entry's `base_instructions` as its system prompt, so onl
 (for those it lends the apply_patch tool); for a model of its own makers we must not replace what it knows better.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from msgspec.json import Encoder
@@ -19,11 +20,14 @@ _INSTRUCTIONS = (
     "small, use apply_patch for edits, run the project's own checks, and say plainly what you did and what you did not."
 )
 _LISTED_PER_PROVIDER = 500
+Allowed = Callable[[str, str], bool]
+"""(provider, model) → whether the key may use it."""
 
 
-def list_models(policy: Policy, allowed: "Any") -> bytes:
+def list_models(policy: Policy, allowed: Allowed) -> bytes:
     """The JSON body: `allowed(provider, model)` says which models this key may use."""
-    data, codex = [], []
+    data: list[dict[str, Any]] = []
+    codex: list[dict[str, Any]] = []
     for provider in policy.providers.values():
         for model in _names(policy, provider):
             if not allowed(provider.name, model):
@@ -32,13 +36,12 @@ def list_models(policy: Policy, allowed: "Any") -> bytes:
             data.append(_entry(name, provider.name))
             if provider.name != "openai" and any(d != "openai.embeddings" for d in provider.bases):
                 codex.append(_codex_entry(name, len(codex)))
-    for alias in policy.config.models.aliases:
-        data.append(_entry(alias, "alias"))
+    data += [_entry(alias, "alias") for alias in policy.config.models.aliases]
     body = {"object": "list", "data": data, "models": codex, "has_more": False}
     return _encode({**body, "first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None})
 
 
-def list_gemini_models(policy: Policy, allowed: "Any") -> bytes:
+def list_gemini_models(policy: Policy, allowed: Allowed) -> bytes:
     """The JSON body of Gemini's `GET /v1beta/models`."""
     models = [
         {

@@ -11,6 +11,7 @@ from time import perf_counter
 from gateway.base.core.errors import BodyTimeout, Bug, GatewayError, ModelForbidden, Overloaded, ResponseTooLarge
 from gateway.base.core.ids import RequestIds
 from gateway.base.core.plan import Deployment
+from gateway.base.core.record import Outcome
 from gateway.base.telemetry.log import log
 from gateway.dataplane.flow import refuse
 from gateway.dataplane.flow.assemble import Policy
@@ -55,6 +56,7 @@ class Pipeline:
         self.open_exchanges: dict[str, Exchange] = {}
         self.unfinished_bytes = 0
         self.is_draining = False
+        self._idle = asyncio.Event()
         self._new_id = RequestIds(run_id).new
         self._clients: dict[str, UpstreamClient] = {}
 
@@ -81,6 +83,8 @@ class Pipeline:
         finally:
             del self.open_exchanges[ex.request_id]
             self.unfinished_bytes -= ex.response_bytes if ex.is_stream else 0
+            if self.is_draining and not self.open_exchanges:
+                self._idle.set()
 
     async def _walk(self, ex: Exchange) -> None:
         policy, incoming = ex.policy, ex.incoming
@@ -181,7 +185,7 @@ class Pipeline:
 
     async def _refuse(self, ex: Exchange, error: GatewayError) -> None:
         """Record and answer a refusal or a fault of ours before anything was sent upstream."""
-        outcome = "refused" if error.status < 500 else "error"  # noqa: PLR2004 - HTTP's border
+        outcome: Outcome = "refused" if error.status < 500 else "error"
         relay = ex.relay
         if isinstance(relay, Relay):
             relay.on_bug(error)
@@ -219,6 +223,17 @@ class Pipeline:
                 largest.relay.end_early(
                     ResponseTooLarge("the gateway holds too many unfinished answers; this one was the largest")
                 )
+
+    async def drained(self, timeout_s: float) -> bool:
+        """Wait until no exchange is open; False when some still are after `timeout_s`."""
+        self.is_draining = True
+        if not self.open_exchanges:
+            return True
+        try:
+            await asyncio.wait_for(self._idle.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
 
     def end_all(self, error: GatewayError) -> None:
         """End every open exchange with `error`: the drain's deadline has passed."""

@@ -19,7 +19,7 @@ from gateway.base.core.errors import (
     UpstreamFault,
     UpstreamProtocolError,
 )
-from gateway.base.core.record import Outcome
+from gateway.base.core.record import CostBasis, Outcome
 from gateway.base.core.usage import NO_USAGE, Usage
 from gateway.base.telemetry.log import log
 from gateway.dataplane.flow import refuse
@@ -106,7 +106,9 @@ class Relay:
         if status < _ERROR:
             start, end = _native.find_path(body, dialect.usage_path)
             usage = USAGE[dialect.name](body[start:end], _second(dialect, body)) if start >= 0 else None
-            basis, usage = ("exact", usage) if usage is not None else ("estimated", estimated_usage(ex, None, 0, len(body)))
+            basis: CostBasis = "exact"
+            if usage is None:
+                basis, usage = "estimated", estimated_usage(ex, None, 0, len(body))
             if not self.is_billable:
                 basis, usage = "exact", NO_USAGE
             start, end = _native.find_path(body, dialect.model_path)
@@ -224,7 +226,9 @@ class Relay:
         """Our own code raised: tell the client, keep the worker."""
         log("error", "bug", request_id=self.ex.request_id, error=repr(exc), trace=traceback.format_exception(exc)[-3:])
         usage = estimated_usage(self.ex, None, 0, self.ex.response_bytes)
-        self._end_with(Bug("the gateway failed on this exchange; its log has the cause"), "error", usage, "internal_error")
+        self._end_with(
+            Bug("the gateway failed on this exchange; its log has the cause"), "error", usage, "internal_error"
+        )
 
     # === the client and the clock ===
 

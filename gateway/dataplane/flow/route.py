@@ -99,6 +99,8 @@ def dialect_of_path(path: str) -> Dialect:
 
 def served_routes() -> list[tuple[str, str, str]]:
     """(method, path, dialect) of every served path, for docs/reference/routes.md."""
-    rows = [(m, p, r.dialect.name if r.kind == "exchange" else "catalogue") for m, t in _TABLE.items() for p, r in t.items()]
+    rows = [
+        (m, p, r.dialect.name if r.kind == "exchange" else "catalogue") for m, t in _TABLE.items() for p, r in t.items()
+    ]
     rows += [("POST", f"{p}{{model}}:{a}", "gemini.generate") for p in _GEMINI_PREFIXES for a in _GEMINI_ACTIONS]
     return sorted(rows, key=lambda row: (row[1], row[0]))

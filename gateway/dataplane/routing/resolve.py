@@ -101,9 +101,14 @@ class Resolver:
     def _unknown(self, asked: str, why: str) -> UnknownModel:
         names = [f"{p.name}/{m}" for p in self._providers.values() for m in (p.models or self._known(p.name))]
         bare = asked.rsplit("/", 1)[-1]
-        near = difflib.get_close_matches(asked, names, n=3, cutoff=0.5) or [
-            n for n in names if n.rsplit("/", 1)[-1] in difflib.get_close_matches(bare, _bare(names), n=3, cutoff=0.5)
-        ][:3]
+        near = (
+            difflib.get_close_matches(asked, names, n=3, cutoff=0.5)
+            or [
+                n
+                for n in names
+                if n.rsplit("/", 1)[-1] in difflib.get_close_matches(bare, _bare(names), n=3, cutoff=0.5)
+            ][:3]
+        )
         text = f"model `{asked[:200]}` is not served here"
         text += f": {why}" if why else ""
         if near and not why:

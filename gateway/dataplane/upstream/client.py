@@ -4,10 +4,11 @@ The only room that opens sockets to providers. A `Handler` gets the completions 
 """
 
 import asyncio
-from typing import Protocol
+from typing import Any, Protocol
 
 from gateway import _native
 from gateway.base.config import TimeoutsConfig
+from gateway.dataplane.wire.dialect import Tap
 
 Headers = list[tuple[str, str]]
 Captures = tuple[str, bytes | None, bytes | None, bytes | None, bytes | None, int, int, bool, int]
@@ -58,7 +59,7 @@ class UpstreamClient:
         url: str,
         headers: Headers,
         body: bytes | None,
-        tap: str,
+        tap: Tap,
         *,
         drop_usage_chunk: bool,
         collect: bool,
@@ -106,7 +107,8 @@ class UpstreamClient:
 
     def _on_ready(self) -> None:
         handlers = self._handlers
-        for item in self._native.drain():
+        items: list[Any] = self._native.drain()
+        for item in items:
             handler = handlers.get(item[0])
             if handler is None:
                 continue

@@ -31,7 +31,9 @@ _RESPONSE_DENIED = HOP_BY_HOP | frozenset(
 )
 
 
-def for_provider(client: Iterable[tuple[str, str]], extra: tuple[tuple[str, str], ...], connection: str) -> list[tuple[str, str]]:
+def for_provider(
+    client: Iterable[tuple[str, str]], extra: tuple[tuple[str, str], ...], connection: str
+) -> list[tuple[str, str]]:
     """Headers of the upstream request: the client's that may cross, then the provider's own (`extra`).
 
     `connection` is the client's Connection header: the names it lists are hop-by-hop too.

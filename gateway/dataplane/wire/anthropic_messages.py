@@ -26,9 +26,7 @@ _TYPES = {
 def peek(body: bytes, max_depth: int) -> Peek:
     """Find model, stream and output limit. Raises BadRequest."""
     m0, m1, s0, s1, o0, o1 = spans(body, _KEYS, max_depth)
-    return Peek(
-        body, string_at(body, m0, m1, "model"), (m0, m1), bool_at(body, s0, s1, "stream"), int_at(body, o0, o1)
-    )
+    return Peek(body, string_at(body, m0, m1, "model"), (m0, m1), bool_at(body, s0, s1, "stream"), int_at(body, o0, o1))
 
 
 def error_body(form: Form, message: str, details: dict[str, Any]) -> bytes:

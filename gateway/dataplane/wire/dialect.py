@@ -1,13 +1,16 @@
 """What a dialect is: pure functions over bytes, one instance per wire format (DESIGN, idea 2)."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
 from gateway.base.core.errors import GatewayError
 from gateway.dataplane.wire.peek import Peek
 from gateway.dataplane.wire.refusal import Form
+
+Tap = Literal["none", "openai.responses", "openai.chat", "anthropic.messages", "gemini.generate"]
+"""The native readers of event streams."""
 
 
 class Dialect(Struct, frozen=True, kw_only=True):
@@ -19,7 +22,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    tap: str
+    tap: Tap
     keep_alive: bytes
     has_terminal: bool
     takes_comments: bool

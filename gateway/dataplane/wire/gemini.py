@@ -41,7 +41,12 @@ def error_body(form: Form, message: str, details: dict[str, Any]) -> bytes:
         "domain": "agentcc",
         "metadata": {k: str(v) for k, v in details.items() if k != "code"},
     }
-    error = {"code": form.status, "message": message, "status": _STATUSES.get(form.status, "INTERNAL"), "details": [info]}
+    error = {
+        "code": form.status,
+        "message": message,
+        "status": _STATUSES.get(form.status, "INTERNAL"),
+        "details": [info],
+    }
     return encode({"error": error})
 
 

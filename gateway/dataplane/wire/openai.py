@@ -43,4 +43,6 @@ def upstream_message(body: bytes) -> str:
         return body[:_SHOWN_BYTES].decode("utf-8", "replace")
     if isinstance(found.error, _Error) and found.error.message:
         return found.error.message
-    return found.error if isinstance(found.error, str) and found.error else found.message or body[:_SHOWN_BYTES].decode()
+    return (
+        found.error if isinstance(found.error, str) and found.error else found.message or body[:_SHOWN_BYTES].decode()
+    )

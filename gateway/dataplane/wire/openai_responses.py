@@ -14,9 +14,7 @@ _LAST_SEQUENCE = 2**31 - 1  # we do not count events; the largest number keeps t
 def peek(body: bytes, max_depth: int) -> Peek:
     """Find model, stream and output limit. Raises BadRequest."""
     m0, m1, s0, s1, o0, o1 = spans(body, _KEYS, max_depth)
-    return Peek(
-        body, string_at(body, m0, m1, "model"), (m0, m1), bool_at(body, s0, s1, "stream"), int_at(body, o0, o1)
-    )
+    return Peek(body, string_at(body, m0, m1, "model"), (m0, m1), bool_at(body, s0, s1, "stream"), int_at(body, o0, o1))
 
 
 def error_event(form: Form, message: str, details: dict[str, Any]) -> bytes:
@@ -24,7 +22,7 @@ def error_event(form: Form, message: str, details: dict[str, Any]) -> bytes:
 
     A refusal's code is shown verbatim and stops the client; `server_error` lets it try again.
     """
-    code = form.code if form.status < 500 else "server_error"  # noqa: PLR2004 - HTTP's border
+    code = form.code if form.status < 500 else "server_error"
     response = {
         "id": f"resp_{details.get('request_id', '')}",
         "object": "response",

@@ -101,4 +101,4 @@ def member_edit(body: bytes, name: str, value: object) -> Edit:
 
 def _shown(body: bytes, start: int, end: int) -> str:
     text = body[start : min(end, start + 40)].decode("utf-8", "replace")
-    return f"`{text}…`" if end - start > 40 else f"`{text}`"  # noqa: PLR2004 - length shown
+    return f"`{text}…`" if end - start > 40 else f"`{text}`"

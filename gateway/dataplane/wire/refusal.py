@@ -68,7 +68,7 @@ def form_of(family: Family, error: GatewayError) -> Form:
     found = FORMS.get((family, type(error)))
     if found is not None:
         return found
-    kind = "invalid_request_error" if error.status < 500 else "server_error"  # noqa: PLR2004 - HTTP's border
+    kind = "invalid_request_error" if error.status < 500 else "server_error"
     headers = _RETRY_LATER if isinstance(error, Overloaded) else ()
     return Form(error.status, kind, error.code, headers)
 
