@@ -80,6 +80,9 @@ find_cargo() {
     command -v cc >/dev/null || die "A C compiler is needed to build the native module." "on Debian: apt-get install build-essential"
 }
 
+# The built module itself: one that somebody built over ours (a debug build, say) is not what we promise.
+built() { cat gateway/_native*.so 2>/dev/null | sha256sum | cut -c1-16; }
+
 build_native() {
     local hash
     hash=$({
@@ -87,14 +90,14 @@ build_native() {
         sha256sum rust-toolchain.toml pyproject.toml
         $VENV/bin/python --version
     } | sha256sum | cut -c1-64)
-    if fresh native "$hash" && [ -x $VENV/bin/agentcc ] && compgen -G 'gateway/_native*.so' >/dev/null; then
+    if fresh native "$hash $(built)" && [ -x $VENV/bin/agentcc ]; then
         return
     fi
     find_cargo
     say "building gateway._native in release (the first time takes a few minutes)"
     # pip calls `maturin` by name
     PATH=$PWD/$VENV/bin:$PATH $VENV/bin/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
-    stamp native "$hash"
+    stamp native "$hash $(built)"
 }
 
 # One at a time: two `make` in one tree would write the same files.

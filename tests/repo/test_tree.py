@@ -25,7 +25,19 @@ def _tracked() -> list[Path]:
     """What git keeps or would keep (new files that no ignore rule covers are about to be committed)."""
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")  # an sdist has no git to ask
-    command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    # CI may own the checkout as another user than the one it runs as
+    command = [
+        "git",
+        "-c",
+        "safe.directory=*",
+        "-C",
+        str(ROOT),
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ]
     listed = subprocess.run(command, check=True, capture_output=True).stdout.decode().split("\0")
     return [ROOT / name for name in listed if name and (ROOT / name).is_file()]
 

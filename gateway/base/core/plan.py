@@ -1,6 +1,6 @@
 """Where a request may go: provider, deployment, plan."""
 
-from gateway.base.core.price import Price
+from gateway.base.core.price import Bound, Price, bound_of
 from gateway.base.core.struct import Record
 
 
@@ -24,11 +24,14 @@ class Deployment(Record, frozen=True):
 
     provider: Provider
     model: str
+    name: str
     price: Price | None
+    bound: Bound | None
 
-    def name(self) -> str:
-        """`provider/model`, as headers and records write it."""
-        return f"{self.provider.name}/{self.model}"
+
+def deployment(provider: Provider, model: str, price: Price | None) -> Deployment:
+    """A deployment with what is derived from its parts: `name` is `provider/model`, as headers and records write it."""
+    return Deployment(provider, model, f"{provider.name}/{model}", price, bound_of(price) if price else None)
 
 
 class Plan(Record, frozen=True):

@@ -109,6 +109,29 @@ def upper_bound_nusd(prompt_tokens: int, output_tokens: int, price: Price, servi
     return -(-pico // _PICO_PER_NANO) + price.request_nusd
 
 
+class Bound(Record, frozen=True):
+    """A price's dearest rates over all of its tiers (standard service tier), made once, so that a bound is one product."""
+
+    input_pusd: int
+    output_pusd: int
+    request_nusd: int
+
+    def nusd(self, prompt_tokens: int, output_tokens: int) -> int:
+        """What a request with so many tokens can cost at most, in nano-USD; see `upper_bound_nusd`."""
+        pico = prompt_tokens * self.input_pusd + output_tokens * self.output_pusd
+        return -(-pico // _PICO_PER_NANO) + self.request_nusd
+
+
+def bound_of(price: Price) -> Bound:
+    """The bound of any request at `price`: never below `upper_bound_nusd`, whatever the size of the prompt."""
+    huge = 1 << 40  # beyond every tier's threshold
+    dearest_in = upper_bound_nusd(huge, 0, price) - price.request_nusd
+    dearest_out = upper_bound_nusd(huge, huge, price) - price.request_nusd - dearest_in
+    return Bound(
+        -(-dearest_in * _PICO_PER_NANO // huge), -(-dearest_out * _PICO_PER_NANO // huge), price.request_nusd
+    )
+
+
 def _input_rates(rates: Rates) -> tuple[int, ...]:
     return (
         rates.input,

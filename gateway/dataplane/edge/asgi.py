@@ -4,7 +4,7 @@ ASGI's `send` waits for slow clients, so a reply has a window: the provider is r
 """
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
@@ -23,7 +23,7 @@ _WINDOW_BYTES = 1 << 20
 class AsgiIncoming:
     """A request as ASGI tells it."""
 
-    __slots__ = ("_headers", "_is_read", "_receive", "client_ip", "method", "path", "query")
+    __slots__ = ("_headers", "_is_read", "_receive", "client_ip", "header", "method", "path", "query")
 
     def __init__(self, scope: Message, receive: Receive) -> None:
         self._receive = receive
@@ -34,10 +34,7 @@ class AsgiIncoming:
         client = scope.get("client")
         self.client_ip: str = client[0] if client else ""
         self._headers = [(n.decode("latin-1").lower(), v.decode("latin-1")) for n, v in scope["headers"]]
-
-    def header(self, name: str) -> str:
-        """See `Incoming.header`."""
-        return next((v for n, v in self._headers if n == name), "")
+        self.header: Callable[[str], str] = defaultdict(str, self._headers).__getitem__
 
     def headers(self) -> Iterable[tuple[str, str]]:
         """All headers; names in lower case."""

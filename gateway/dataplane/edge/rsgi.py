@@ -6,6 +6,7 @@ when its transport is dropped; a cut body of known length raises, a broken chunk
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -29,9 +30,8 @@ class RsgiIncoming:
         self.method: str = scope.method
         self.path: str = scope.path
         self.query: str = scope.query_string
-        self._headers = scope.headers
-        get = self._headers.get
-        self.header: Callable[[str], str] = lambda name: get(name, "")
+        self._headers: list[tuple[str, str]] = scope.headers.items()
+        self.header: Callable[[str], str] = defaultdict(str, self._headers).__getitem__
 
     @property
     def client_ip(self) -> str:
@@ -41,8 +41,7 @@ class RsgiIncoming:
 
     def headers(self) -> Iterable[tuple[str, str]]:
         """All headers; names in lower case."""
-        items: list[tuple[str, str]] = self._headers.items()
-        return items
+        return self._headers
 
     async def body(self, limit: int) -> bytes:
         """See `Incoming.body`."""

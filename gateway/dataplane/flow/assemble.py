@@ -65,7 +65,7 @@ class Policy:
         `gpt-4o` may be answered by a dated snapshot of another price. A price that the operator wrote for the deployment
         always stands.
         """
-        if not answered or answered == deployment.model or deployment.name() in self.config.models.prices:
+        if not answered or answered == deployment.model or deployment.name in self.config.models.prices:
             return deployment.price
         return self.catalog.price(deployment.provider.name, answered) or deployment.price
 

@@ -3,6 +3,7 @@
 The only mutable noun of the data plane: each stage fills its own fields, `settle` reads them all.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Protocol
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from gateway.dataplane.flow.assemble import Policy
 
 Headers = list[tuple[str, str]]
+_ID = re.compile(r"[!-~]{1,128}")
 
 
 class Reply(Protocol):
@@ -94,7 +96,8 @@ class Exchange:
         user_agent = header("user-agent")
         self.family: Family = family_of(user_agent, header("originator"))
         self.client = user_agent[:80]
-        self.session_id = (header("session-id") or header("x-claude-code-session-id"))[:128]
+        session_id = header("session-id") or header("x-claude-code-session-id")
+        self.session_id = session_id if _ID.fullmatch(session_id) else ""  # it is echoed in a header
         self.principal: Raw = NOBODY
         self.grant: Grant | None = None
         self.dialect: Dialect | None = None

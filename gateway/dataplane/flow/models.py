@@ -66,7 +66,7 @@ def one_model(policy: Policy, name: str, dialect: str) -> bytes:
             raise
         except Exception:  # noqa: BLE001,S112 - not in this dialect or not priced: still a model; try the next
             continue
-        return _encode(_entry(found.name() if "/" in name else name, found.provider.name))
+        return _encode(_entry(found.name if "/" in name else name, found.provider.name))
     raise UnknownModel(f"model `{name[:200]}` is not served here", param="model")
 
 

@@ -7,6 +7,7 @@ this module calls them in order. A refusal on the way is one GatewayError, answe
 import asyncio
 import traceback
 from time import perf_counter
+from urllib.parse import quote
 
 from gateway.base.core.errors import BodyTimeout, Bug, GatewayError, ModelForbidden, Overloaded, ResponseTooLarge
 from gateway.base.core.ids import RequestIds
@@ -122,9 +123,9 @@ class Pipeline:
         deployment = policy.resolver.resolve(ex.model_requested, route.dialect.name, int(ex.started_at) // _DAY_S)
         if grant.models and not allows(grant, deployment.provider.name, deployment.model):
             raise ModelForbidden(
-                f"key `{grant.principal.key}` may not use model `{deployment.name()}`; it may use "
+                f"key `{grant.principal.key}` may not use model `{deployment.name}`; it may use "
                 f"{', '.join(grant.models)}",
-                model=deployment.name(),
+                model=deployment.name,
             )
         ex.deployment = deployment
 
@@ -262,7 +263,9 @@ def _outgoing(route: Route, peeked: Peek, deployment: Deployment) -> tuple[bytes
 
 
 def _url(base: str, route: Route, model: str, query: str) -> str:
-    resource = f"/models/{model}:{route.resource}" if route.dialect.name == "gemini.generate" else route.resource
+    resource = route.resource
+    if route.dialect.name == "gemini.generate":
+        resource = f"/models/{quote(model, safe='/@~.-_')}:{resource}"
     if query and "key=" in query:  # a Gemini client's credential may travel in the query
         query = "&".join(part for part in query.split("&") if not part.startswith("key="))
     return f"{base}{resource}?{query}" if query else base + resource
@@ -277,7 +280,7 @@ def _credentials(ex: Exchange, deployment: Deployment) -> tuple[tuple[str, str],
     if not deployment.provider.takes_client_key:
         raise ModelForbidden(
             f"a ChatGPT login can only reach a provider with `api_key: client`; `{deployment.provider.name}` is not one",
-            model=deployment.name(),
+            model=deployment.name,
         )
     header = ex.incoming.header
     return (("authorization", header("authorization")), ("chatgpt-account-id", header("chatgpt-account-id")))

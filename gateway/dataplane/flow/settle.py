@@ -9,7 +9,7 @@ from time import perf_counter
 
 from msgspec.json import Encoder
 
-from gateway.base.core.price import cost_nusd, upper_bound_nusd
+from gateway.base.core.price import cost_nusd
 from gateway.base.core.record import CostBasis, DoneFrame, OpenFrame, Outcome
 from gateway.base.core.usage import NO_USAGE, Usage
 from gateway.dataplane.flow.exchange import Exchange
@@ -54,13 +54,13 @@ def estimated_prompt_tokens(ex: Exchange) -> int:
 
 def hold_nusd(ex: Exchange, max_output_tokens: int) -> int:
     """What the exchange is expected to cost at most, before it is sent; 0 for an unpriced model."""
-    price = ex.deployment.price if ex.deployment else None
-    if price is None:
+    if ex.deployment is None or ex.deployment.price is None or ex.deployment.bound is None:
         return 0
+    price = ex.deployment.price
     output = max_output_tokens or _DEFAULT_OUTPUT_TOKENS
     if price.max_output_tokens:
         output = min(output, price.max_output_tokens)
-    return upper_bound_nusd(estimated_prompt_tokens(ex), output, price)
+    return ex.deployment.bound.nusd(estimated_prompt_tokens(ex), output)
 
 
 def estimated_usage(ex: Exchange, seen: Usage | None, delta_events: int, delta_bytes: int) -> Usage:
@@ -103,7 +103,7 @@ def write_open(ex: Exchange, recorder: Recorder) -> None:
                 ex.principal,
                 ex.dialect.name,
                 ex.model_requested,
-                deployment.name(),
+                deployment.name,
                 deployment.provider.name,
                 ex.hold_nusd,
                 ex.policy.version,
@@ -141,7 +141,7 @@ def write_done(
                 ex.incoming.path[:200],
                 ex.client,
                 ex.model_requested[:200],
-                deployment.name() if deployment else "none",
+                deployment.name if deployment else "none",
                 deployment.provider.name if deployment else "none",
                 status,
                 outcome,

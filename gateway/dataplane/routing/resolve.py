@@ -6,13 +6,17 @@ the near misses.
 """
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 
 from gateway.base.core.errors import UnknownModel, UnpricedModel, Unsupported
-from gateway.base.core.plan import Deployment, Provider
+from gateway.base.core.plan import Deployment, Provider, deployment
 from gateway.base.core.price import Price
 
 _MEMO_ENTRIES = 4096
+_NAME = re.compile(r"[A-Za-z0-9@~_][A-Za-z0-9@~_.:/+\- ]{0,254}")
+"""Vendors' names: letters, digits and a few signs (`us.anthropic.claude-v1:0`, `@cf/meta/llama`, ARNs)."""
+
 
 
 class Resolver:
@@ -54,6 +58,9 @@ class Resolver:
     def _find(self, name: str, dialect: str) -> Deployment:
         if not name:
             raise UnknownModel("the request names no `model`", param="model")
+        # A name goes into headers and URLs, so what cannot be one is refused before anybody has to escape it.
+        if not _NAME.fullmatch(name) or ".." in name or "//" in name:
+            raise UnknownModel(f"`{name[:200]!a}` cannot be the name of a model", param="model")
         target = self._aliases.get(_plain(name), name)
         provider, model = self._place(target, name, dialect)
         if dialect not in provider.bases:
@@ -70,7 +77,7 @@ class Resolver:
                 "give it one (`models.prices`) or allow it by name (`models.unpriced.allow`).",
                 model=f"{provider.name}/{model}",
             )
-        return Deployment(provider, model, price)
+        return deployment(provider, model, price)
 
     def _place(self, target: str, asked: str, dialect: str) -> tuple[Provider, str]:
         prefix, slash, rest = target.partition("/")

@@ -41,7 +41,7 @@ def for_provider(
     denied = _REQUEST_DENIED
     if connection and connection.lower() not in ("keep-alive", "close"):
         denied = denied | {name.strip().lower() for name in connection.split(",")}
-    headers = [item for item in client if item[0] not in denied and not item[0].startswith("x-agentcc-")]
+    headers = [item for item in client if item[0] not in denied and item[0][:10] != "x-agentcc-"]
     headers.extend(extra)
     return headers
 
@@ -55,5 +55,5 @@ def for_client(provider: list[tuple[str, str]], served_as: str) -> list[tuple[st
     return [
         (name, served_as) if name == "openai-model" else (name, value)
         for name, value in provider
-        if name not in _RESPONSE_DENIED and not name.startswith("x-agentcc-")
+        if name not in _RESPONSE_DENIED and name[:10] != "x-agentcc-"
     ]

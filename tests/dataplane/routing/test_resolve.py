@@ -53,7 +53,7 @@ def test_a_name_means_one_deployment(asked: str, dialect: str, served: str) -> N
         with pytest.raises(UnpricedModel, match=served):
             allow_all.resolve(asked, dialect)
     else:
-        assert allow_all.resolve(asked, dialect).name() == served
+        assert allow_all.resolve(asked, dialect).name == served
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,10 @@ def test_a_name_means_one_deployment(asked: str, dialect: str, served: str) -> N
         ("lab/qwen4", "offers only qwen3-coder, llama-3.1"),
         ("nobody/gpt-5.5", "Did you mean"),
         ("gpt-5.6", "Did you mean `openai/gpt-5.5`"),
+        ("lab/x\r\nx-evil: 1", "cannot be the name"),
+        ("lab/../admin", "cannot be the name"),
+        ("lab/ünï", "cannot be the name"),
+        ("x" * 300, "cannot be the name"),
     ],
 )
 def test_an_unknown_name_is_refused_with_near_misses(asked: str, words: str) -> None:
@@ -95,4 +99,4 @@ def test_a_provider_of_another_dialect_is_refused_until_translation_is_served() 
 def test_google_is_an_alias_of_gemini() -> None:
     """`google/…` reaches the provider configured as `gemini`."""
     gemini = provider("gemini", "gemini.generate")
-    assert resolver(gemini, unpriced="gemini/").resolve("google/x", "gemini.generate").name() == "gemini/x"
+    assert resolver(gemini, unpriced="gemini/").resolve("google/x", "gemini.generate").name == "gemini/x"

@@ -1,0 +1,21 @@
+"""`python -m loadtest [mixed|chaos|slow-readers] …`: mixed is what `make load` runs."""
+
+import sys
+
+from loadtest import chaos, mixed, slow_readers
+
+_SCENES = {"mixed": mixed.main, "chaos": chaos.main, "slow-readers": slow_readers.main}
+
+
+def main() -> int:
+    """Dispatch by the first word."""
+    words = sys.argv[1:]
+    name = words.pop(0) if words and not words[0].startswith("-") else "mixed"
+    if name not in _SCENES:
+        print(f"error: there is no scene `{name}`\nhint: one of {', '.join(_SCENES)}", file=sys.stderr)
+        return 2
+    return _SCENES[name](words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
