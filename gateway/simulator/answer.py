@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 
+from gateway._native import decompress
+
 from . import catalog, chat, gemini, messages, responses
 from .context import Context, Ids, dumps
 from .deliver import Delivery, of_json, of_stream
@@ -174,12 +176,10 @@ def decompressed(body: bytes, encoding: str | None) -> bytes:
             elif kind == "deflate":
                 body = zlib.decompress(body)
             elif kind == "zstd":
-                import zstandard  # only Codex with a ChatGPT login sends it
-
-                body = zstandard.ZstdDecompressor().decompressobj().decompress(body)
+                body = decompress(body, "zstd", _MOST_BODY)
             else:
                 raise ValueError(f"content-encoding `{kind}` is not supported")
-        except Exception as exc:  # zstandard's own error class is there only with the package
+        except Exception as exc:  # each codec has its own errors
             raise ValueError(f"the body is not {kind}: {exc}") from exc
         if len(body) > _MOST_BODY:
             raise ValueError("the body is too big")

@@ -22,7 +22,7 @@ _VERBS = (
 )
 _VERB = [(name, re.compile(rf"\b(?:{words})\b", re.I)) for name, words in _VERBS]
 _THINGS = re.compile(
-    r"\b(file|script|program|function|class|module|code|repo\w*|project|folder|director\w+|readme|command|test\w*|app|page|tool|"
+    r"\b(files?|script|program|function|class|module|code|repo\w*|project|folder|director\w+|readme|command|test\w*|app|page|tool|"
     r"line|comment|example|hello|fibonacci|fizzbuzz|primes?|factorial|here|this|it)\b",
     re.I,
 )

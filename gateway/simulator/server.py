@@ -52,7 +52,8 @@ async def _serve(host: str, port: int, state: State, parent_pid: int, out: TextI
     ends = (serving, asyncio.ensure_future(stop.wait()), asyncio.ensure_future(_orphaned(parent_pid)))
     await asyncio.wait((serving, asyncio.ensure_future(_listening(host, port))), return_when=asyncio.FIRST_COMPLETED)
     held.close()
-    print(f"{READY}http://{_shown(host)}:{port}", file=out, flush=True)
+    (out or sys.stdout).write(f"{READY}http://{_shown(host)}:{port}\n")  # one write: a reader may leave after the line
+    (out or sys.stdout).flush()
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     server.stop()
     await asyncio.wait((serving,), timeout=_DRAIN_S)

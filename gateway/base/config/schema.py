@@ -142,12 +142,18 @@ class ProviderConfig(Config, frozen=True):
 class PriceConfig(Config, frozen=True):
     """A model's price, given or overridden: USD per million tokens."""
 
-    input_per_mtok: Annotated[float, Meta(ge=0)]
-    output_per_mtok: Annotated[float, Meta(ge=0)]
-    cache_read_per_mtok: Annotated[float, Meta(ge=0)] | None = None
-    cache_write_5m_per_mtok: Annotated[float, Meta(ge=0)] | None = None
-    cache_write_1h_per_mtok: Annotated[float, Meta(ge=0)] | None = None
-    request_usd: Annotated[float, Meta(ge=0)] = 0.0
+    input_per_mtok: Annotated[float, Meta(ge=0, description="Input that no cache held", examples=[1.25])]
+    output_per_mtok: Annotated[float, Meta(ge=0, description="Output, reasoning included", examples=[10.0])]
+    cache_read_per_mtok: Annotated[
+        Annotated[float, Meta(ge=0)] | None, Meta(description="Input read from a prompt cache; default: as input")
+    ] = None
+    cache_write_5m_per_mtok: Annotated[
+        Annotated[float, Meta(ge=0)] | None, Meta(description="Input written to a 5-minute cache; default: as input")
+    ] = None
+    cache_write_1h_per_mtok: Annotated[
+        Annotated[float, Meta(ge=0)] | None, Meta(description="Input written to a 1-hour cache; default: as 5 minutes")
+    ] = None
+    request_usd: Annotated[float, Meta(ge=0, description="USD per request, beside the tokens")] = 0.0
 
 
 class UnpricedConfig(Config, frozen=True):
@@ -177,12 +183,14 @@ class KeyConfig(Config, frozen=True):
     key: Annotated[
         str, Meta(min_length=8, description="The secret, best from the environment", examples=["${ALICE_KEY}"])
     ]
-    org: str = ""
-    team: str = ""
-    user: str = ""
-    cost_center: str = ""
-    idp_claim: str = ""
-    tags: dict[str, str] = field(default_factory=dict)
+    org: Annotated[str, Meta(description="Organisation that pays", examples=["acme"])] = ""
+    team: Annotated[str, Meta(description="Team", examples=["platform"])] = ""
+    user: Annotated[str, Meta(description="Person or runner", examples=["alice@acme.dev"])] = ""
+    cost_center: Annotated[str, Meta(description="Cost centre of the ledger", examples=["cc-42"])] = ""
+    idp_claim: Annotated[str, Meta(description="Subject at the identity provider", examples=["alice"])] = ""
+    tags: Annotated[
+        dict[str, str], Meta(description="Labels that are copied into every record", examples=[{"repo": "payments"}])
+    ] = field(default_factory=dict)
     models: Annotated[
         list[str],
         Meta(description="Patterns of `provider/model` this key may use; empty: all", examples=[["openai/*"]]),
