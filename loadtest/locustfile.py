@@ -103,7 +103,7 @@ def _output(call: dict[str, Any]) -> dict[str, Any]:
 def _events(response: Any) -> Any:
     """The data of each event, decoded, as it arrives."""
     rest = b""
-    for chunk in response.iter_content(chunk_size=65_536, decode_content=False):
+    for chunk in response.iter_content(chunk_size=512, decode_content=False):
         *whole, rest = (rest + chunk).split(b"\n\n")
         for event in whole:
             for line in event.split(b"\n"):

@@ -344,6 +344,22 @@ def admin(problems: Problems) -> str:
     return _page("Admin API", "gateway/controlplane/admin/resources.py", lines)
 
 
+# === routes ===
+
+
+def routes(_: Problems) -> str:
+    """docs/reference/routes.md."""
+    module = importlib.import_module("gateway.dataplane.flow")
+    rows = [[method, f"`{path}`", f"`{dialect}`"] for method, path, dialect in module.served_routes()]
+    lines = [
+        "Each takes the whole road: key, price, record. Everything else is answered 404 in the dialect of its path and",
+        "never reaches a provider. Besides: `HEAD /`, `/healthz`, `/readyz`, and `/-/…` (see the admin API).",
+        "",
+        *_table(["method", "path", "dialect"], rows),
+    ]
+    return _page("Routes", "gateway/dataplane/flow/route.py", lines)
+
+
 # === the pages ===
 
 PAGES = {
@@ -352,6 +368,7 @@ PAGES = {
     "configuration.md": configuration,
     "errors.md": errors,
     "metrics.md": metrics,
+    "routes.md": routes,
 }
 
 

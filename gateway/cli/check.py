@@ -5,7 +5,8 @@ import hashlib
 from pathlib import Path
 
 from gateway.base.config import load
-from gateway.base.storage import KeyFeed, open_keys
+from gateway.base.storage import KeyFeed, StorageError, open_keys
+from gateway.cli.serve import as_config_error, check_files
 from gateway.dataplane.flow import assemble
 from gateway.dataplane.identity import Identity
 
@@ -39,8 +40,12 @@ def run(args: argparse.Namespace) -> int:
     """Exit code 0: the file is good. Raises ConfigError otherwise (the caller prints it and exits with 2)."""
     loaded = load(args.config)
     data_dir = Path(loaded.config.server.data_dir)
-    feed: KeyFeed = open_keys(data_dir) if (data_dir / "keys.sqlite3").exists() else _NoKeys()
-    policy = assemble(loaded, Identity(feed, loaded.config.keys, loaded.source))
+    check_files(loaded)
+    try:
+        feed: KeyFeed = open_keys(data_dir) if (data_dir / "keys.sqlite3").exists() else _NoKeys()
+        policy = assemble(loaded, Identity(feed, loaded.config.keys, loaded.source))
+    except (StorageError, OSError) as exc:
+        raise as_config_error(loaded, exc) from exc
     names = ", ".join(policy.providers) or "none"
     print(f"ok: {args.config} (version {loaded.version}; providers: {names}; keys: {len(loaded.config.keys)})")
     return 0

@@ -3,6 +3,7 @@
 Providers come from the usual key variables; with none set, the provider simulator stands in for all three.
 """
 
+import json
 import os
 import secrets
 from pathlib import Path
@@ -26,7 +27,7 @@ def default_file(data_dir: Path, port: int) -> tuple[Path, bool]:
     path = data_dir / "gateway.yaml"
     found = {name: variable for name, variable in _FROM_ENV.items() if os.environ.get(variable)}
     key = _kept_key(path) or f"sk-agentcc-dev-{secrets.token_urlsafe(24)}"
-    text = _HEAD.format(port=port, data_dir=data_dir, key=key) + "providers:\n"
+    text = _HEAD.format(port=port, data_dir=json.dumps(str(data_dir)), key=key) + "providers:\n"
     if found:
         text += "".join(f'  {name}: {{ api_key: "${{{variable}}}" }}\n' for name, variable in found.items())
     else:

@@ -1,14 +1,16 @@
 """`agentcc serve`: binds the public socket, starts the processes, prints how to point each agent here."""
 
 import argparse
+import errno
 import os
 import secrets
 import socket
+import ssl
 import sys
 from pathlib import Path
 
-from gateway.base.config import ConfigError, GatewayConfig, load
-from gateway.base.storage import open_keys
+from gateway.base.config import ConfigError, GatewayConfig, Loaded, load
+from gateway.base.storage import StorageError, open_keys
 from gateway.base.telemetry.log import log, name_process
 from gateway.cli.defaults import default_file
 from gateway.cli.supervisor import Child, Supervisor
@@ -32,10 +34,26 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--host", metavar="ADDRESS", help="listen here instead of the file's host")
     parser.add_argument(
-        "--port", type=int, metavar="N", help="listen here instead of the file's port; 0 takes a free one"
+        "--port", type=_port, metavar="N", help="listen here instead of the file's port; 0 takes a free one"
     )
-    parser.add_argument("--workers", type=int, metavar="N", help="data-plane processes instead of the file's number")
+    parser.add_argument(
+        "--workers", type=_workers, metavar="N", help="data-plane processes instead of the file's number"
+    )
     parser.set_defaults(run=run)
+
+
+def _port(text: str) -> int:
+    return _number(text, 0, 65_535)
+
+
+def _workers(text: str) -> int:
+    return _number(text, 1, 1024)
+
+
+def _number(text: str, least: int, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"`{text}` is no number from {least} to {most}")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -54,15 +72,19 @@ def run(args: argparse.Namespace) -> int:
     loaded = load(path_of_config)
     config = loaded.config
     data_dir = Path(config.server.data_dir)
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    check_files(loaded)
     # what only the catalogue and the key store can tell is an error here, not in a worker
-    assemble(loaded, Identity(open_keys(data_dir), config.keys, loaded.source))
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        assemble(loaded, Identity(open_keys(data_dir), config.keys, loaded.source))
+    except (StorageError, OSError) as exc:
+        raise as_config_error(loaded, exc) from exc
     host = args.host or config.server.host
     port = config.server.port if args.port is None else args.port
-    listener = _listen(host, port)
+    listener = _listen(loaded.source, host, port)
     port = listener.getsockname()[1]
     workers = args.workers or config.server.workers or os.cpu_count() or 1
-    admin_port = config.server.admin.port or _free_port()
+    admin_port = _admin_port(loaded)
     admin_secret = secrets.token_hex(16)
     children = [
         _worker(
@@ -90,7 +112,59 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def check_files(loaded: Loaded) -> None:
+    """Try what Granian would die of in every worker, again and again. Raises ConfigError."""
+    tls = loaded.config.server.tls
+    if tls is None:
+        return
+    for name, path in (("cert", tls.cert), ("key", tls.key)):
+        try:
+            Path(path).read_bytes()
+        except OSError as exc:
+            raise ConfigError(
+                loaded.source, f"$.server.tls.{name}", f"is {path!r}, which cannot be read: {exc.strerror}",
+                "name a PEM file that this user may read",
+            ) from exc  # fmt: skip
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.cert, tls.key, password="")
+    except (ssl.SSLError, OSError) as exc:
+        raise ConfigError(
+            loaded.source, "$.server.tls", f"cannot be used: {getattr(exc, 'reason', None) or exc}",
+            "give the certificate chain and the key that belongs to it, as PEM, the key without a passphrase",
+        ) from exc  # fmt: skip
+
+
+def as_config_error(loaded: Loaded, exc: StorageError | OSError) -> ConfigError:
+    """State that cannot be used, told as what the operator can change: `server.data_dir`."""
+    data_dir = loaded.config.server.data_dir
+    problem, hint = (exc.problem, exc.hint) if isinstance(exc, StorageError) else (exc.strerror or str(exc), "")
+    return ConfigError(
+        loaded.source, "$.server.data_dir", f"is {data_dir!r}, which cannot be used: {problem}",
+        hint or "name a directory that this user may write",
+    )  # fmt: skip
+
+
+def _admin_port(loaded: Loaded) -> int:
+    """The control plane's port. One in use is an error now: the control plane would try it for ever."""
+    admin = loaded.config.server.admin
+    if not admin.port:
+        return _free_port()
+    family = socket.AF_INET6 if ":" in admin.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((admin.host, admin.port))
+            probe.listen(1)
+        except OSError as exc:
+            raise ConfigError(
+                loaded.source, "$.server.admin.port",
+                f"is {admin.port} on {admin.host}, which cannot be used: {exc.strerror}",
+                "stop what listens there, or set another port; 0 takes a free one",
+            ) from exc  # fmt: skip
+    return admin.port
+
+
+def _listen(source: str, host: str, port: int) -> socket.socket:
     """One socket for all workers: a worker that dies loses no connection that waits to be accepted."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -100,7 +174,10 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as exc:
         listener.close()
-        raise ConfigError("serve", "$.server.port", f"is {port} on {host}, which cannot be used: {exc.strerror}",
+        if isinstance(exc, socket.gaierror) or exc.errno == errno.EADDRNOTAVAIL:
+            raise ConfigError(source, "$.server.host", f"is {host!r}, which cannot be used: {exc.strerror}",
+                              "name an address of this machine, or pass --host ADDRESS") from exc  # fmt: skip
+        raise ConfigError(source, "$.server.port", f"is {port} on {host}, which cannot be used: {exc.strerror}",
                           "stop what listens there, or pass --port N") from exc  # fmt: skip
     listener.listen(_BACKLOG)
     listener.setblocking(False)
@@ -137,9 +214,12 @@ def _control_plane(config: str, port: int, secret: str) -> Child:
 def _simulator(port: int) -> Child:
     def arguments(lifeline: int, status: int) -> list[str]:
         del lifeline, status  # it reports on its standard output and watches its parent
-        return ["-m", "gateway.simulator", "--port", str(port), "--parent-pid", str(os.getpid())]
+        return [
+            "-m", "gateway.simulator", "--port", str(port), "--parent-pid", str(os.getpid()),
+            "--first-token-ms", "300", "--token-ms", "15",  # about what a provider takes, so that it looks like one
+        ]  # fmt: skip
 
-    return Child("simulator", arguments, is_status_on_stdout=True)
+    return Child("simulator", arguments, is_status_on_stdout=True, takes_hangup=False)
 
 
 def _ready_text(url: str, config: GatewayConfig, path: str, is_simulated: bool) -> str:

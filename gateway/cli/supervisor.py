@@ -25,13 +25,17 @@ _KILL_AFTER_S = 8.0
 
 @dataclass
 class Child:
-    """One process to keep alive. `arguments(status_fd)` gives its command line after the interpreter."""
+    """One process to keep alive. `arguments(lifeline_fd, status_fd)` gives its command line after the interpreter.
+
+    `takes_hangup`: SIGHUP makes it read its configuration anew; another program would die of it.
+    """
 
     name: str
     arguments: Callable[[int, int], list[str]]
     pass_fds: tuple[int, ...] = ()
     environ: dict[str, str] = field(default_factory=dict)
     is_status_on_stdout: bool = False
+    takes_hangup: bool = True
     process: subprocess.Popen[bytes] | None = None
     status_fd: int = -1
     is_ready: bool = False
@@ -88,8 +92,9 @@ class Supervisor:
         if number in (signal.SIGTERM, signal.SIGINT):
             self._is_stopping = True
         elif number == signal.SIGHUP:
-            for child in self._children:
-                self._signal(child, signal.SIGHUP)
+            for child in self._children:  # one that is still starting would die of it, and reads the file anyway
+                if child.takes_hangup and child.is_ready:
+                    self._signal(child, signal.SIGHUP)
 
     def _selector_wait(self) -> None:
         due = [c.start_at for c in self._children if c.process is None]

@@ -52,8 +52,9 @@ async def _serve(host: str, port: int, state: State, parent_pid: int, out: TextI
     ends = (serving, asyncio.ensure_future(stop.wait()), asyncio.ensure_future(_orphaned(parent_pid)))
     await asyncio.wait((serving, asyncio.ensure_future(_listening(host, port))), return_when=asyncio.FIRST_COMPLETED)
     held.close()
-    (out or sys.stdout).write(f"{READY}http://{_shown(host)}:{port}\n")  # one write: a reader may leave after the line
-    (out or sys.stdout).flush()
+    stream = sys.stdout if out is None else out
+    stream.write(f"{READY}http://{_shown(host)}:{port}\n")  # one write: a reader may leave after the line
+    stream.flush()
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     server.stop()
     await asyncio.wait((serving,), timeout=_DRAIN_S)

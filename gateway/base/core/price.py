@@ -127,9 +127,7 @@ def bound_of(price: Price) -> Bound:
     huge = 1 << 40  # beyond every tier's threshold
     dearest_in = upper_bound_nusd(huge, 0, price) - price.request_nusd
     dearest_out = upper_bound_nusd(huge, huge, price) - price.request_nusd - dearest_in
-    return Bound(
-        -(-dearest_in * _PICO_PER_NANO // huge), -(-dearest_out * _PICO_PER_NANO // huge), price.request_nusd
-    )
+    return Bound(-(-dearest_in * _PICO_PER_NANO // huge), -(-dearest_out * _PICO_PER_NANO // huge), price.request_nusd)
 
 
 def _input_rates(rates: Rates) -> tuple[int, ...]:

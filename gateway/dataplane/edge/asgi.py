@@ -86,6 +86,7 @@ class AsgiReply:
         self._is_finished = False
         self._watcher: asyncio.Task[None] | None = None
         self.on_sent: Callable[[int], None] | None = None
+        self._on_left: Callable[[], None] | None = None
 
     def whole(self, status: int, headers: Headers, body: bytes) -> None:
         self.start(status, [*headers, ("content-length", str(len(body)))])
@@ -108,9 +109,14 @@ class AsgiReply:
         self._watcher = asyncio.ensure_future(self._wait(on_left))
 
     async def _wait(self, on_left: Callable[[], None]) -> None:
+        self._on_left = on_left
         while (await self._receive())["type"] != "http.disconnect":
             pass
         on_left()
+
+    def _leave(self) -> None:
+        if self._on_left is not None:
+            self._on_left()
 
     def _put(self, message: Message) -> None:
         self._queue.append(message)
@@ -128,7 +134,11 @@ class AsgiReply:
         while True:
             while self._queue:
                 message = self._queue.popleft()
-                await send(message)
+                try:
+                    await send(message)
+                except Exception:  # noqa: BLE001 - each server has its own error for a client that has gone
+                    self._leave()
+                    return
                 if self.on_sent is not None and message.get("more_body"):
                     self.on_sent(len(message["body"]))
             if self._is_finished:

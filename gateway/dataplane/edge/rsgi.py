@@ -16,6 +16,8 @@ from gateway.dataplane.edge.local import local_answer
 from gateway.dataplane.flow import Headers, Pipeline, forward_to_admin
 
 _CUT = "the request body broke off"
+_FAILED_SEND = "PyErrAwaitable"
+"""What Granian 2.8.7 gives back instead of queueing when the response's reader has gone (measured)."""
 
 
 class RsgiIncoming:
@@ -81,13 +83,14 @@ class RsgiIncoming:
 class RsgiReply:
     """See `Reply`; RSGI never waits, so there is no window."""
 
-    __slots__ = ("_proto", "_transport", "_watcher", "on_sent")
+    __slots__ = ("_on_left", "_proto", "_transport", "_watcher", "on_sent")
 
     window_bytes = 0
 
     def __init__(self, proto: Any) -> None:
         self._proto = proto
         self._transport: Any = None
+        self._on_left: Callable[[], None] | None = None
         self.on_sent: Callable[[int], None] | None = None
         self._watcher: asyncio.Task[None] | None = None
 
@@ -99,7 +102,9 @@ class RsgiReply:
         self._transport = self._proto.response_stream(status, headers)
 
     def write(self, data: bytes) -> None:
-        self._transport.send_bytes(data)
+        sent = self._transport.send_bytes(data)
+        if type(sent).__name__ == _FAILED_SEND and self._on_left is not None:
+            self._on_left()  # an HTTP/2 client that reset its stream: its connection, and so the watch, goes on
 
     def finish(self) -> None:
         self._transport = None
@@ -112,6 +117,7 @@ class RsgiReply:
             self._watcher = None
 
     def watch(self, on_left: Callable[[], None]) -> None:
+        self._on_left = on_left
         self._watcher = asyncio.ensure_future(self._wait(on_left))
 
     async def _wait(self, on_left: Callable[[], None]) -> None:

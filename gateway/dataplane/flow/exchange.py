@@ -79,10 +79,10 @@ class Exchange:
     """State of one exchange. Times are `perf_counter()` seconds; `started_at` is wall-clock seconds."""
 
     __slots__ = (
-        "body_deadline", "body_ready", "client", "deployment", "dialect", "family", "grant", "head_at", "hold_nusd",
+        "body_deadline", "client", "counted_bytes", "deployment", "dialect", "family", "grant", "hold_nusd",
         "incoming", "is_committed", "is_opened", "is_settled", "is_stream", "is_timed_out", "is_watched", "last_write",
-        "model_requested", "overhead", "peek_model", "policy", "principal", "reply", "request_bytes", "request_id",
-        "response_bytes", "session_id", "started", "started_at", "task", "ttfb_us", "relay",
+        "model_requested", "overhead", "policy", "principal", "relay", "reply", "request_bytes", "request_id",
+        "response_bytes", "session_id", "started", "started_at", "task", "ttfb_us",
     )  # fmt: skip
 
     def __init__(self, request_id: str, incoming: Incoming, reply: Reply, policy: "Policy") -> None:
@@ -106,6 +106,7 @@ class Exchange:
         self.hold_nusd = 0
         self.request_bytes = 0
         self.response_bytes = 0
+        self.counted_bytes = 0
         self.overhead = 0.0
         self.ttfb_us = 0
         self.is_stream = False
@@ -115,7 +116,6 @@ class Exchange:
         self.is_timed_out = False
         self.is_watched = False
         self.body_deadline = 0.0
-        self.head_at = 0.0
         self.last_write = 0.0
         self.task: asyncio.Task[None] | None = None
         self.relay: object = None

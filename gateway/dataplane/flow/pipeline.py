@@ -30,6 +30,7 @@ from gateway.dataplane.wire.decode import decoded
 from gateway.dataplane.wire.openai_chat import asks_for_usage, usage_edit
 from gateway.dataplane.wire.peek import Edit, edited
 
+_OFF_LOOP_BYTES = 1 << 20
 _DAY_S = 86_400
 _DISCARD_BYTES = 256 << 20
 """How much of a refused body is read and forgotten, so that the client gets to read our words."""
@@ -83,7 +84,7 @@ class Pipeline:
             await self._refuse(ex, Bug("the gateway failed on this request; its log has the cause"))
         finally:
             del self.open_exchanges[ex.request_id]
-            self.unfinished_bytes -= ex.response_bytes if ex.is_stream else 0
+            self.unfinished_bytes -= ex.counted_bytes
             if self.is_draining and not self.open_exchanges:
                 self._idle.set()
 
@@ -113,9 +114,12 @@ class Pipeline:
         body = await incoming.body(policy.limits.body_bytes)
         ex.body_deadline = 0.0
         began = perf_counter()
-        body = decoded(body, incoming.header("content-encoding"), policy.limits.body_bytes)
-        ex.request_bytes = len(body)
-        peeked = route.dialect.peek(body, policy.limits.json_depth)
+        encoding = incoming.header("content-encoding")
+        if len(body) < _OFF_LOOP_BYTES:
+            peeked = _read(body, encoding, route, policy)
+        else:  # tens of milliseconds without the GIL: other exchanges go on meanwhile
+            peeked = await self.loop.run_in_executor(None, _read, body, encoding, route, policy)
+        ex.request_bytes = len(peeked.body)
         ex.model_requested = route.model or peeked.model
         ex.is_stream = route.is_stream or peeked.is_stream
 
@@ -215,11 +219,17 @@ class Pipeline:
             client = self._clients[ca_file] = UpstreamClient(self.loop, self.policy.timeouts, ca_file)
         return client
 
-    def count_unfinished(self, size: int) -> None:
-        """Count bytes of answers that have not ended; past the bound the largest answer is ended with an error."""
+    def count_unfinished(self, ex: Exchange, size: int) -> None:
+        """Count bytes of answers that have not ended; past the bound the largest answer is ended with an error.
+
+        Only where the server interface never waits: else the window bounds what a slow client holds up.
+        """
+        if ex.reply.window_bytes:
+            return
+        ex.counted_bytes += size
         self.unfinished_bytes += size
         if self.unfinished_bytes > self.policy.limits.unfinished_response_bytes:
-            largest = max(self.open_exchanges.values(), key=lambda ex: ex.response_bytes if ex.is_stream else 0)
+            largest = max(self.open_exchanges.values(), key=lambda other: other.counted_bytes)
             if isinstance(largest.relay, Relay):
                 largest.relay.end_early(
                     ResponseTooLarge("the gateway holds too many unfinished answers; this one was the largest")
@@ -246,6 +256,11 @@ class Pipeline:
         """Stop the upstream clients; only after every exchange has ended."""
         for client in self._clients.values():
             client.close()
+
+
+def _read(body: bytes, encoding: str, route: Route, policy: Policy) -> Peek:
+    """Undo the content encoding and peek. Raises GatewayError."""
+    return route.dialect.peek(decoded(body, encoding, policy.limits.body_bytes), policy.limits.json_depth)
 
 
 def _outgoing(route: Route, peeked: Peek, deployment: Deployment) -> tuple[bytes, bool]:

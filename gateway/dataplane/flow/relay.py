@@ -143,7 +143,6 @@ class Relay:
             ex.is_committed = True
             ex.reply.start(status, stamp(for_client(headers, ex.model_requested), ex, ex.hold_nusd))
         self.has_begun = True
-        ex.head_at = began
         ex.last_write = now = perf_counter()
         ex.overhead += now - began
 
@@ -156,7 +155,7 @@ class Relay:
         if self.raw is not None:
             self.raw.append(data)
         ex.reply.write(data)
-        self.pipeline.count_unfinished(size)
+        self.pipeline.count_unfinished(ex, size)
 
     def on_terminal(self, data: bytes, captures: Captures) -> None:
         """The terminal event: the record is written, then cost comment and event leave together."""

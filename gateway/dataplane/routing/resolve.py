@@ -18,7 +18,6 @@ _NAME = re.compile(r"[A-Za-z0-9@~_][A-Za-z0-9@~_.:/+\- ]{0,254}")
 """Vendors' names: letters, digits and a few signs (`us.anthropic.claude-v1:0`, `@cf/meta/llama`, ARNs)."""
 
 
-
 class Resolver:
     """Names → deployments for one policy version.
 

@@ -50,7 +50,11 @@ def plain_responses(raw: bytes) -> Usage | None:
     except DecodeError:
         return None
     return _usage(
-        found.input_tokens, found.output_tokens, found.total_tokens, found.input_tokens_details, found.output_tokens_details
+        found.input_tokens,
+        found.output_tokens,
+        found.total_tokens,
+        found.input_tokens_details,
+        found.output_tokens_details,
     )
 
 

@@ -234,7 +234,11 @@ def _openai_extras(response: bytes | None) -> tuple[str, int]:
     if not response:
         return "", 0
     start, end = _native.find_path(response, (b"service_tier",))
-    tier = response[start + 1 : end - 1].decode("utf-8", "replace") if end - start > 2 and response[start] == _QUOTE else ""
+    tier = (
+        response[start + 1 : end - 1].decode("utf-8", "replace")
+        if end - start > 2 and response[start] == _QUOTE
+        else ""
+    )
     start, end = _native.find_path(response, (b"tool_usage", b"web_search"))
     searches = _count(_object(response[start:end]), "num_requests") if start >= 0 else 0
     return tier[:40].lower(), searches
