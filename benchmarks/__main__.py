@@ -23,7 +23,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="Print the answers as JSON lines, no tables")
     parser.add_argument("--peers", action="store_true", help="Add LiteLLM and Portkey to proxy and latency")
     parser.add_argument("--rounds", type=int, default=0, metavar="N", help="Rounds [default: by question]")
-    parser.add_argument("--only", default="", metavar="NAMES", help="Only these scenarios of proxy, with commas between")
+    parser.add_argument(
+        "--only", default="", metavar="NAMES", help="Only these scenarios of proxy, with commas between"
+    )
     args = parser.parse_args(argv)
     unknown = [name for name in args.questions if name not in QUESTIONS]
     if unknown:

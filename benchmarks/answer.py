@@ -43,7 +43,11 @@ class Answer(msgspec.Struct):
 def machine() -> dict[str, str]:
     """Where this ran."""
     cpu = next(
-        (line.split(":", 1)[1].strip() for line in _text("/proc/cpuinfo").splitlines() if line.startswith("model name")),
+        (
+            line.split(":", 1)[1].strip()
+            for line in _text("/proc/cpuinfo").splitlines()
+            if line.startswith("model name")
+        ),
         platform.machine(),
     )
     return {
@@ -90,7 +94,9 @@ def show(answer: Answer) -> None:
     print(f"\n## {answer.question}: {answer.label}\n")
     widths = [max(len(row[i]) for row in answer.rows) for i in range(len(answer.rows[0]))]
     for number, row in enumerate(answer.rows):
-        cells = [text.ljust(w) if i == 0 else text.rjust(w) for i, (text, w) in enumerate(zip(row, widths, strict=True))]
+        cells = [
+            text.ljust(w) if i == 0 else text.rjust(w) for i, (text, w) in enumerate(zip(row, widths, strict=True))
+        ]
         print("| " + " | ".join(cells) + " |")
         if number == 0:
             print("|" + "|".join("-" * (w + 2) for w in widths) + "|")

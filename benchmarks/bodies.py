@@ -9,11 +9,12 @@ SMALL, TURN, LONG = 300, 60 * 1024, 400 * 1024
 
 MODEL = "gpt-5.5"
 KEY = "sk-agentcc-test-alice-0001"
-_WORDS = (
+_TEXT = (
     "read the file and change the function so that every caller passes its own deadline then run the tests again "
-    "error warning return import class self path value None True assert context buffer stream token \\n {} () => \"quoted\" "
+    'error warning return import class self path value None True assert context buffer stream token \\n {} () => "quoted" '
     "größer 日本語 /usr/lib/python3.11 0x7f 127.0.0.1 -> <div> & 'x'"
-).split(" ")
+)
+_WORDS = _TEXT.split(" ")
 
 
 def _prose(rng: random.Random, size: int) -> str:
@@ -36,7 +37,12 @@ def _tool(rng: random.Random, number: int) -> dict[str, Any]:
         "name": f"tool_{number}",
         "description": _prose(rng, 400),
         "strict": False,
-        "parameters": {"type": "object", "properties": properties, "required": [f"cmd_{number}"], "additionalProperties": False},
+        "parameters": {
+            "type": "object",
+            "properties": properties,
+            "required": [f"cmd_{number}"],
+            "additionalProperties": False,
+        },
     }
 
 

@@ -15,7 +15,9 @@ from gateway.base.storage import open_keys
 from gateway.dataplane.flow import Pipeline, assemble
 from gateway.dataplane.identity import Identity
 
-_USAGE = b'{"input_tokens":15342,"input_tokens_details":{"cached_tokens":14208},"output_tokens":412,"total_tokens":15754}'
+_USAGE = (
+    b'{"input_tokens":15342,"input_tokens_details":{"cached_tokens":14208},"output_tokens":412,"total_tokens":15754}'
+)
 _WHOLE = b'{"id":"resp_1","object":"response","status":"completed","model":"gpt-5.5","output":[{"type":"message","content":[{"text":"' + (
     b"done " * 60
 ) + b'"}]}],"usage":' + _USAGE + b"}"  # fmt: skip
@@ -49,6 +51,7 @@ class Reply:
     """A client that takes everything."""
 
     window_bytes = 0
+    on_sent: Any = None
 
     def whole(self, status: int, headers: Any, body: bytes) -> None:
         if status != 200:
@@ -109,7 +112,9 @@ def road(home: Path) -> Iterator[Pipeline]:
     store = open_keys(home / "data")
     loop = asyncio.new_event_loop()
     try:
-        yield Pipeline(loop, assemble(loaded, Identity(store, loaded.config.keys, loaded.source)), NoJournal(), "0123456789ab")
+        yield Pipeline(
+            loop, assemble(loaded, Identity(store, loaded.config.keys, loaded.source)), NoJournal(), "0123456789ab"
+        )
     finally:
         store.close()
         loop.close()

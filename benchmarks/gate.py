@@ -52,7 +52,9 @@ def cpu_ratios(rounds: int, names: tuple[str, ...] = _SCENARIOS) -> dict[str, fl
 
 def main(argv: list[str] | None = None) -> int:
     """Exit code 0 as dear as before or cheaper, 1 dearer, 2 could not measure."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gate", description="Compare with benchmarks/baseline.json.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.gate", description="Compare with benchmarks/baseline.json."
+    )
     parser.add_argument("--update", action="store_true", help="Write the baseline instead of comparing with it")
     parser.add_argument("--only", choices=("instructions", "ratios"), help="Only one kind of figures [default: both]")
     args = parser.parse_args(argv)
@@ -80,7 +82,10 @@ def main(argv: list[str] | None = None) -> int:
         if args.update:
             kept |= {"ratios": found}
     if args.update:
-        BASELINE.write_bytes(msgspec.json.format(msgspec.json.encode({**kept, "commit": commit(), "machine": machine()}), indent=1) + b"\n")
+        BASELINE.write_bytes(
+            msgspec.json.format(msgspec.json.encode({**kept, "commit": commit(), "machine": machine()}), indent=1)
+            + b"\n"
+        )
         print(f"written: {BASELINE}")
         return 0
     for problem in problems:
@@ -90,7 +95,9 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if problems else 0
 
 
-def _again(problems: list[str], found: dict[str, float], take: Callable[[tuple[str, ...]], dict[str, float]]) -> dict[str, float]:
+def _again(
+    problems: list[str], found: dict[str, float], take: Callable[[tuple[str, ...]], dict[str, float]]
+) -> dict[str, float]:
     """Measure what failed once more, with more rounds; the lower figure counts, since noise only adds."""
     names = tuple(problem.partition(":")[0] for problem in problems)
     if not names:

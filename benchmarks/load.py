@@ -11,6 +11,7 @@ import select
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -76,7 +77,8 @@ class _Load:
         ready, _, _ = select.select([self.client.fileno()], (), (), max(0.0, timeout_s))
         if not ready:
             return
-        for item in self.client.drain():
+        completions: list[Any] = self.client.drain()  # type: ignore[assignment]
+        for item in completions:
             kind, request = item[1], item[0]
             if kind in (_DATA, _TERMINAL):
                 data = item[2]

@@ -30,7 +30,11 @@ def litellm(home: Path, upstream: str) -> Iterator[System]:
         "model_list": [
             {
                 "model_name": bodies.MODEL,
-                "litellm_params": {"model": f"openai/{bodies.MODEL}", "api_base": f"{upstream}/v1", "api_key": "sk-upstream"},
+                "litellm_params": {
+                    "model": f"openai/{bodies.MODEL}",
+                    "api_base": f"{upstream}/v1",
+                    "api_key": "sk-upstream",
+                },
             }
         ],
         "general_settings": {"master_key": bodies.KEY, "forward_client_headers_to_llm_api": True},
@@ -39,7 +43,12 @@ def litellm(home: Path, upstream: str) -> Iterator[System]:
     file = write_yaml(home / "litellm.yaml", config)
     port = free_port()
     command = [str(binary), "--config", str(file), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
-    environ = {**os.environ, "LITELLM_TELEMETRY": "False", "LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    environ = {
+        **os.environ,
+        "LITELLM_TELEMETRY": "False",
+        "LITELLM_LOG": "ERROR",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    }
     with _running("litellm", command, home, port, environ) as pids:
         yield System("litellm", f"http://127.0.0.1:{port}", pids)
 

@@ -27,7 +27,9 @@ def time_cases(cases: list[Case], rounds: int, slice_s: float) -> dict[str, list
     return found
 
 
-def answer_cases(question: str, label: str, cases: list[Case], options: Options, notes: list[str] | None = None) -> Answer:
+def answer_cases(
+    question: str, label: str, cases: list[Case], options: Options, notes: list[str] | None = None
+) -> Answer:
     """Time the cases and make the table: median and range in µs per unit."""
     found = time_cases(cases, options.rounds_or(15, 5), 0.02 if options.is_quick else 0.06)
     rows = [["case", "CPU-µs median", "min", "max"]]

@@ -87,12 +87,19 @@ def judge(ended: list[Stream], frames: list[dict[str, Any]]) -> list[str]:
     return problems
 
 
-def _load_and_kill(running: Stack, ended: list[Stream], count: int, kills: int, gap_s: float) -> list[tuple[str, float]]:
+def _load_and_kill(
+    running: Stack, ended: list[Stream], count: int, kills: int, gap_s: float
+) -> list[tuple[str, float]]:
     """Keep `count` streams open, kill all workers every `gap_s` seconds, then let what is open end."""
     rng = random.Random(7)
     again: list[int] = []
     body = bodies.codex_turn(4096)
-    client = Streams(f"{running.gateway.url}/v1/responses", lambda stream: (ended.append(stream), again.append(1))[0])
+
+    def on_end(stream: Stream) -> None:
+        ended.append(stream)
+        again.append(1)
+
+    client = Streams(f"{running.gateway.url}/v1/responses", on_end)
 
     def send() -> None:
         client.send(bodies.headers("long", is_stream=True, token_ms="20", tokens=str(rng.choice(_LENGTHS))), body)
@@ -101,7 +108,7 @@ def _load_and_kill(running: Stack, ended: list[Stream], count: int, kills: int, 
         send()
         client.pump_for(0.002)
     began = time.perf_counter()
-    killed = []
+    killed: list[tuple[str, float]] = []
     ends = began + gap_s * (kills + 1)
     next_kill = began + gap_s
     while time.perf_counter() < ends:
@@ -109,7 +116,9 @@ def _load_and_kill(running: Stack, ended: list[Stream], count: int, kills: int, 
         while again:
             again.pop()
             send()
-        if next_kill <= time.perf_counter() and len(killed) < kills * sum(n.startswith("worker") for n in running.gateway.children()):
+        if next_kill <= time.perf_counter() and len(killed) < kills * sum(
+            n.startswith("worker") for n in running.gateway.children()
+        ):
             for name, pid in running.gateway.children().items():
                 if name.startswith("worker"):
                     os.kill(pid, signal.SIGKILL)

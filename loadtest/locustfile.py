@@ -1,7 +1,7 @@
 """A Codex-like user: a session whose history grows turn by turn, tool calls answered with outputs, everything streamed.
 
-    locust -f loadtest/locustfile.py --host http://127.0.0.1:8080 --headless -u 20 -r 5 -t 1m
-    AGENTCC_KEY: the virtual key to use
+locust -f loadtest/locustfile.py --host http://127.0.0.1:8080 --headless -u 20 -r 5 -t 1m
+AGENTCC_KEY: the virtual key to use
 """
 
 import json
@@ -65,7 +65,12 @@ class CodexUser(FastHttpUser):
         headers["session-id"] = self._session
         began = time.perf_counter()
         with self.client.post(
-            "/v1/responses", data=json.dumps(self._body).encode(), headers=headers, name=name, stream=True, catch_response=True
+            "/v1/responses",
+            data=json.dumps(self._body).encode(),
+            headers=headers,
+            name=name,
+            stream=True,
+            catch_response=True,
         ) as response:
             if response.status_code != 200:
                 response.failure(f"status {response.status_code}: {(response.text or '')[:200]}")
@@ -97,7 +102,11 @@ class CodexUser(FastHttpUser):
 
 
 def _output(call: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "function_call_output", "call_id": call["call_id"], "output": "Process exited with code 0\nOutput:\nhi\n"}
+    return {
+        "type": "function_call_output",
+        "call_id": call["call_id"],
+        "output": "Process exited with code 0\nOutput:\nhi\n",
+    }
 
 
 def _events(response: Any) -> Any:

@@ -36,7 +36,10 @@ def run(minutes: float, tools: list[str], users: int, rate: int, workers: int) -
             environ = {
                 **os.environ, "AGENTCC_KEY": bodies.KEY, "PYTHONPATH": str(ROOT), "K6_NO_USAGE_REPORT": "true",
             }  # fmt: skip
-            started[name] = (subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environ, cwd=ROOT), log)
+            started[name] = (
+                subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environ, cwd=ROOT),
+                log,
+            )
         failed = []
         for name, (process, log) in started.items():
             code = process.wait(seconds + 120)

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -76,7 +76,7 @@ class MemoryCurve:
                 if kb := cpu.rss_kb(pid):
                     self.points.setdefault(name, []).append((now, kb / 1024))
 
-    def __enter__(self) -> "MemoryCurve":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -3,6 +3,7 @@
 import select
 import time
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -39,30 +40,31 @@ class Streams:
         """Begin one exchange; it counts from `due`, by default from now."""
         self._next_id = request = self._next_id + 1
         self.open[request] = Stream(due or time.perf_counter())
-        self._client.start(
-            request, "POST", self._url, headers, body, "none", False, False, 120_000, 120_000, 0, 0, 0
-        )
+        self._client.start(request, "POST", self._url, headers, body, "none", False, False, 120_000, 120_000, 0, 0, 0)
 
     def pump(self, timeout_s: float) -> None:
         """Wait at most so long for news, and take them."""
         ready, _, _ = select.select([self._client.fileno()], (), (), max(0.0, timeout_s))
         if not ready:
             return
-        for item in self._client.drain():
+        completions: list[Any] = self._client.drain()  # type: ignore[assignment]
+        for item in completions:
             stream = self.open.get(item[0])
             if stream is None:
                 continue
             if item[1] in (1, 2):
-                data: bytes = item[2]  # type: ignore[assignment]
+                data: bytes = item[2]
                 if not stream.events:
                     stream.first_event_s = time.perf_counter() - stream.began
                 stream.events += data.count(b"\n\n")
                 stream.is_completed |= _TERMINAL in data
             elif item[1] == 0:
                 stream.status = item[2]
-                stream.request_id = next((v for n, v in item[3] if n == "x-agentcc-request-id"), "")  # type: ignore[misc, union-attr]
+                stream.request_id = next((v for n, v in item[3] if n == "x-agentcc-request-id"), "")
             elif item[1] == 3:
-                self._ended(item[0], "completed" if stream.is_completed else "ended" if stream.status == 200 else "refused", "")
+                self._ended(
+                    item[0], "completed" if stream.is_completed else "ended" if stream.status == 200 else "refused", ""
+                )
             else:
                 self._ended(item[0], "failed", f"{item[2]}: {item[3]}")
 

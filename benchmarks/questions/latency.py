@@ -44,10 +44,12 @@ def run(ready: Rig, options: Options) -> Answer:
             row[system.name] = {**msgspec.to_builtins(report), "us": us}
         found.append(row)
     rows = [["system", "p50 ms", "p99 ms", "added p50 ms", "added p99 ms", "added p99 min–max", "CPU-µs/request"]]
-    summary = {}
+    summary: dict[str, float] = {}
     for name in ready.systems:
         p50, p99 = (median(r[name]["latency_us"][p] for r in found) for p in ("p50", "p99"))
-        added50, added99 = ([r[name]["latency_us"][p] - r["direct"]["latency_us"][p] for r in found] for p in ("p50", "p99"))
+        added50, added99 = (
+            [r[name]["latency_us"][p] - r["direct"]["latency_us"][p] for r in found] for p in ("p50", "p99")
+        )
         us = median(r[name]["us"] for r in found)
         row_text = [name, f"{p50 / 1000:.2f}", f"{p99 / 1000:.2f}"]
         if name == "direct":
@@ -60,4 +62,6 @@ def run(ready: Rig, options: Options) -> Answer:
             f"{name}.us": round(us, 1),
         }  # fmt: skip
     errors = {name: sum(r[name]["errors"] for r in found) for name in ready.systems}
-    return Answer("latency", label, _METHOD, rows, found, summary, [f"ERRORS: {errors}"] if any(errors.values()) else [])
+    return Answer(
+        "latency", label, _METHOD, rows, found, summary, [f"ERRORS: {errors}"] if any(errors.values()) else []
+    )

@@ -1,6 +1,7 @@
 """The peek (check a whole body, find a few fields) against decoding it."""
 
 import json
+from functools import partial
 
 import msgspec
 import orjson
@@ -30,12 +31,12 @@ def setup(_options: Options) -> list[Case]:
     for name, size in (("0.3 KB", bodies.SMALL), ("60 KB", bodies.TURN), ("400 KB", bodies.LONG)):
         body = bodies.codex_turn(size)
         cases += [
-            Case(f"{name} scan_object", lambda body=body: _native.scan_object(body, _KEYS, 512)),
-            Case(f"{name} dialect.peek", lambda body=body: dialect.peek(body, 512)),
-            Case(f"{name} msgspec view", lambda body=body: view.decode(body)),
-            Case(f"{name} msgspec full", lambda body=body: msgspec.json.decode(body)),
-            Case(f"{name} orjson full", lambda body=body: orjson.loads(body)),
-            Case(f"{name} json full", lambda body=body: json.loads(body)),
+            Case(f"{name} scan_object", partial(_native.scan_object, body, _KEYS, 512)),
+            Case(f"{name} dialect.peek", partial(dialect.peek, body, 512)),
+            Case(f"{name} msgspec view", partial(view.decode, body)),
+            Case(f"{name} msgspec full", partial(msgspec.json.decode, body)),
+            Case(f"{name} orjson full", partial(orjson.loads, body)),
+            Case(f"{name} json full", partial(json.loads, body)),
         ]
     return cases
 

@@ -70,7 +70,21 @@ def _py_spy(pid: int, seconds: float) -> dict[str, float]:
     tool = Path(sys.executable).with_name("py-spy")
     with tempfile.TemporaryDirectory() as home:
         file = Path(home) / "raw"
-        command = [str(tool), "record", "-p", str(pid), "-d", str(int(seconds)), "-r", "400", "-f", "raw", "-o", str(file), "--threads"]
+        command = [
+            str(tool),
+            "record",
+            "-p",
+            str(pid),
+            "-d",
+            str(int(seconds)),
+            "-r",
+            "400",
+            "-f",
+            "raw",
+            "-o",
+            str(file),
+            "--threads",
+        ]
         done = subprocess.run(command, capture_output=True, timeout=seconds + 30, check=False)
         if done.returncode or not file.exists():
             return {}
@@ -88,10 +102,38 @@ def _perf(pid: int, seconds: float) -> dict[str, float]:
         return {}
     with tempfile.TemporaryDirectory() as home:
         file = f"{home}/perf.data"
-        record = ["perf", "record", "-q", "-e", "cpu-clock", "-F", "999", "-p", str(pid), "-o", file, "--", "sleep", str(seconds)]
+        record = [
+            "perf",
+            "record",
+            "-q",
+            "-e",
+            "cpu-clock",
+            "-F",
+            "999",
+            "-p",
+            str(pid),
+            "-o",
+            file,
+            "--",
+            "sleep",
+            str(seconds),
+        ]
         if subprocess.run(record, capture_output=True, timeout=seconds + 30, check=False).returncode:
             return {}
-        report = ["perf", "report", "-i", file, "--stdio", "-q", "--sort", "comm,tid,dso,symbol", "-g", "none", "--percent-limit", "0.1"]
+        report = [
+            "perf",
+            "report",
+            "-i",
+            file,
+            "--stdio",
+            "-q",
+            "--sort",
+            "comm,tid,dso,symbol",
+            "-g",
+            "none",
+            "--percent-limit",
+            "0.1",
+        ]
         done = subprocess.run(report, capture_output=True, text=True, timeout=60, check=False)
     counts: collections.Counter[str] = collections.Counter()
     for line in done.stdout.splitlines():

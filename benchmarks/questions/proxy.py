@@ -74,7 +74,9 @@ def setup(options: Options) -> Iterator[Rig]:
 
 def run(ready: Rig, options: Options) -> Answer:
     """Interleaved rounds of every scenario."""
-    wanted = [s for s in scenarios(1.0 if options.is_quick else 3.0) if not options.only or s.name in options.only.split(",")]
+    wanted = [
+        s for s in scenarios(1.0 if options.is_quick else 3.0) if not options.only or s.name in options.only.split(",")
+    ]
     systems = [s for s in ready.systems.values() if s.name != "direct"]
     rows = [["traffic", "system", "CPU-µs", "÷ nginx", "min–max", "req/s", "target"]]
     summary: dict[str, float] = {}
@@ -83,8 +85,7 @@ def run(ready: Rig, options: Options) -> Answer:
     for scenario in wanted:
         found = measure(ready, scenario, systems, options.rounds_or(7, 3))
         kept += [{"scenario": scenario.name, **row} for row in found]
-        for system in systems:
-            rows.append(_row(scenario, system.name, found, summary))
+        rows += [_row(scenario, system.name, found, summary) for system in systems]
         notes.append(f"{scenario.title}: gateway by thread, CPU-µs per {scenario.unit}: {_threads(found)}")
         errors = {s.name: sum(r[s.name]["errors"] for r in found) for s in systems}
         if any(errors.values()):

@@ -3,6 +3,7 @@
 import contextlib
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from benchmarks import bodies
@@ -23,9 +24,7 @@ def setup(_options: Options) -> Iterator[list[Case]]:
         for name, size in (("0.3 KB", bodies.SMALL), ("60 KB", bodies.TURN), ("400 KB", bodies.LONG)):
             for kind, events in (("whole answer", 0), ("stream of 60", 60)):
                 body = bodies.codex_turn(size, is_stream=events > 0)
-                cases.append(
-                    Case(f"{name}, {kind}", lambda body=body, events=events: walk(pipeline, body, events, _BATCH), _BATCH)
-                )
+                cases.append(Case(f"{name}, {kind}", partial(walk, pipeline, body, events, _BATCH), _BATCH))
         yield cases
 
 

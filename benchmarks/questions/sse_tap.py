@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from benchmarks.answer import ROOT, Answer, Options, number
 from gateway import _native
@@ -59,14 +60,15 @@ def run(port: int, options: Options) -> Answer:
 def _one(port: int, kind: str, burst: bool) -> float:
     client = _native.Upstream(proxy_from_env=False)
     url = f"http://127.0.0.1:{port}/{'plain' if kind == 'raw' else 'sse'}/{'burst' if burst else 'each'}"
-    tap = "openai.responses" if kind == "tapped" else "none"
-    client.start(1, "GET", url, [], None, tap, False, False, 0, 0, 60_000, 0, 0)  # type: ignore[arg-type]
+    tap: Any = "openai.responses" if kind == "tapped" else "none"
+    client.start(1, "GET", url, [], None, tap, False, False, 0, 0, 60_000, 0, 0)
     events = 0
     while True:
         select.select([client.fileno()], (), (), 10)
-        for item in client.drain():
+        completions: list[Any] = client.drain()  # type: ignore[assignment]
+        for item in completions:
             if item[1] in (1, 2):
-                events += item[2].count(b"\n\n")  # type: ignore[union-attr]
+                events += item[2].count(b"\n\n")
             elif item[1] >= 3:
                 used = _thread_us()
                 client.close()
@@ -86,7 +88,9 @@ def _serve() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         print(server.getsockname()[1], flush=True)
         events = [_DELTA % n for n in range(_EVENTS - 1)]
-        events.append(b'event: response.completed\ndata: {"type":"response.completed","response":{"usage":{"input_tokens":1}}}\n\n')
+        events.append(
+            b'event: response.completed\ndata: {"type":"response.completed","response":{"usage":{"input_tokens":1}}}\n\n'
+        )
         whole = b"".join(events)
         while True:
             client, _ = server.accept()
@@ -94,7 +98,9 @@ def _serve() -> None:
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 path = client.recv(65_536).split(b" ", 2)[1]
                 kind = b"text/event-stream" if b"/sse" in path else b"text/plain"
-                client.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\ncontent-length: %d\r\n\r\n" % (kind, len(whole)))
+                client.sendall(
+                    b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\ncontent-length: %d\r\n\r\n" % (kind, len(whole))
+                )
                 if path.endswith(b"burst"):
                     client.sendall(whole)
                     continue

@@ -86,14 +86,16 @@ def run(args: argparse.Namespace) -> int:
     workers = args.workers or config.server.workers or os.cpu_count() or 1
     admin_port = _admin_port(loaded)
     admin_secret = secrets.token_hex(16)
+    kept = str(data_dir / "last-good.yaml")
     children = [
         _worker(
             slot,
             workers,
             listener.fileno(),
             path_of_config,
-            f"http://{config.server.admin.host}:{admin_port}",
+            f"http://{_in_url(config.server.admin.host)}:{admin_port}",
             admin_secret,
+            kept,
         )
         for slot in range(workers)
     ]
@@ -103,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
     scheme = "https" if config.server.tls else "http"
 
     def on_ready() -> None:
-        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else _in_url(host)
         print(_ready_text(f"{scheme}://{shown}:{port}", config, path_of_config, bool(simulator_port)), flush=True)
 
     supervisor = Supervisor(children, config.server.drain_ms / 1000, on_ready, on_stopping=listener.close)
@@ -184,6 +186,10 @@ def _listen(source: str, host: str, port: int) -> socket.socket:
     return listener
 
 
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -191,11 +197,12 @@ def _free_port() -> int:
         return port
 
 
-def _worker(slot: int, workers: int, fd: int, config: str, admin_url: str, secret: str) -> Child:
+def _worker(slot: int, workers: int, fd: int, config: str, admin_url: str, secret: str, kept: str) -> Child:
     def arguments(lifeline: int, status: int) -> list[str]:
         return [
             "-m", "gateway.cli.worker", "--slot", str(slot), "--workers", str(workers), "--socket", str(fd),
             "--lifeline", str(lifeline), "--status", str(status), "--config", config, "--admin-url", admin_url,
+            "--kept", kept,
         ]  # fmt: skip
 
     return Child(f"worker-{slot}", arguments, (fd,), {"AGENTCC_ADMIN_SECRET": secret})

@@ -7,9 +7,11 @@ It inherits the listening socket and two pipes: `lifeline` (its end of file mean
 import argparse
 import asyncio
 import contextlib
+import hashlib
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import uvloop
@@ -23,10 +25,12 @@ from gateway.base.storage import StorageError, open_keys
 from gateway.base.telemetry.log import log, name_process
 from gateway.cli.granian_worker import GranianServer
 from gateway.dataplane.edge import asgi_app, rsgi_app
-from gateway.dataplane.flow import Pipeline, Sweep, assemble
+from gateway.dataplane.flow import Pipeline, Policy, Sweep, assemble
 from gateway.dataplane.identity import Identity
 
-_RELOAD_POLL_S = 0.5
+_RELOAD_POLL_S = 0.3
+"""A changed file is taken when two looks find it the same, so that half of one that is still being written is not."""
+
 _LAST_WORDS_S = 2.0
 """After the drain's end: time for the terminal error events of cut streams to leave."""
 
@@ -34,13 +38,14 @@ _LAST_WORDS_S = 2.0
 class Worker:
     """Assembles one worker and runs it until it is told to stop."""
 
-    def __init__(self, args: argparse.Namespace, loaded: Loaded, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, args: argparse.Namespace, loop: asyncio.AbstractEventLoop) -> None:
         self._args = args
+        self._fingerprint = _fingerprint(args.config)  # before the file is read: a change meanwhile is seen later
+        loaded, policy = _load(args)
         self._loop = loop
         self._loaded = loaded
         server = loaded.config.server
         data_dir = Path(server.data_dir)
-        policy = assemble(loaded, Identity(open_keys(data_dir), loaded.config.keys, loaded.source))
         run_id = new_run_id()
         self._journal, recovery = open_run(
             data_dir / "journal",
@@ -58,7 +63,6 @@ class Worker:
         app = rsgi_app(self._pipeline) if server.interface == "rsgi" else asgi_app(self._pipeline)
         self._server = GranianServer(loop, server.interface, app)
         self._stopping = asyncio.Event()
-        self._fingerprint = _fingerprint(args.config)
 
     async def run(self) -> None:
         """Serve, drain, close the journal."""
@@ -86,7 +90,7 @@ class Worker:
         """Refuse new connections, let open exchanges end; at the deadline end them with an error event."""
         pipeline = self._pipeline
         self._server.stop()
-        if not await pipeline.drained(pipeline.policy.config.server.drain_ms / 1000):
+        if not await pipeline.drained(self._loaded.config.server.drain_ms / 1000):
             log("warning", "drain_deadline", open_exchanges=len(pipeline.open_exchanges))
             pipeline.end_all(Overloaded("the gateway is restarting; try again"))
             await pipeline.drained(_LAST_WORDS_S)
@@ -94,11 +98,14 @@ class Worker:
             await asyncio.wait_for(self._server.stopped, 0.5)
 
     async def _watch_file(self) -> None:
-        """Notice a changed file; half a second is well inside the two seconds that a reload may take."""
+        """Notice a changed file, well inside the two seconds that a reload may take."""
+        before = self._fingerprint
         while True:
             await asyncio.sleep(_RELOAD_POLL_S)
-            if _fingerprint(self._args.config) != self._fingerprint:
+            now = _fingerprint(self._args.config)
+            if now != self._fingerprint and now == before:
                 self._reload()
+            before = now
 
     def _reload(self) -> None:
         """Swap in the file's new version at once, or keep the old one and say why."""
@@ -109,16 +116,15 @@ class Worker:
                 return
             identity = self._pipeline.policy.identity.with_config(loaded.config.keys, loaded.source)
             policy = assemble(loaded, identity)
-        except (ConfigError, StorageError) as exc:
+        except Exception as exc:  # noqa: BLE001 - whatever is wrong with it, the old version goes on and we watch on
             log("error", "config_rejected", reason=str(exc), kept=self._pipeline.policy.version)
             return
-        if _fixed(loaded) != _fixed(self._loaded):
-            log(
-                "warning",
-                "config_needs_restart",
-                reason="host, port, workers, interface, admin, tls or data_dir changed",
-            )
+        fixed, now = _fixed(self._loaded), _fixed(loaded)
+        changed = [f"`$.server.{name}`" for name, value in fixed.items() if now[name] != value]
+        if changed:
+            log("warning", "config_needs_restart", reason=f"{', '.join(changed)} changed: in force after a restart")
         self._pipeline.policy = policy
+        _keep(loaded, self._args)
         log("info", "config_reloaded", version=loaded.version)
 
     async def _sync_journal(self) -> None:
@@ -140,10 +146,47 @@ def _report(recovery: Recovery) -> None:
         )  # fmt: skip
 
 
-def _fixed(loaded: Loaded) -> tuple[object, ...]:
-    """What only a restart can change."""
+def _fixed(loaded: Loaded) -> dict[str, object]:
+    """What only a restart can change: field of `server` → value."""
     s = loaded.config.server
-    return s.host, s.port, s.workers, s.interface, s.admin, s.tls, s.data_dir, s.journal
+    names = ("host", "port", "workers", "interface", "admin", "tls", "data_dir", "drain_ms", "journal")
+    fixed: dict[str, object] = {name: getattr(s, name) for name in names}
+    fixed |= {f"limits.{n}": getattr(s.limits, n) for n in ("header_bytes", "header_timeout_ms", "connections")}
+    return fixed | {"timeouts.connect_ms": s.timeouts.connect_ms}
+
+
+def _keep(loaded: Loaded, args: argparse.Namespace) -> None:
+    """Put a good version where only we read it, for `_load`."""
+    try:
+        text = Path(args.config).read_bytes()
+        if hashlib.sha256(text).hexdigest()[:12] != loaded.version:
+            return  # the file changed meanwhile, or is the kept one
+        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(args.kept), prefix="last-good.")
+        with os.fdopen(handle, "wb") as file:  # mkstemp's mode is 0600: it may hold secrets
+            file.write(text)
+        os.replace(temporary, args.kept)
+    except OSError as exc:
+        log("warning", "config_not_kept", error=str(exc))
+
+
+def _load(args: argparse.Namespace) -> tuple[Loaded, Policy]:
+    """The configuration; where the file is bad now, the last good one, so that a dead worker can come back."""
+    try:
+        loaded, policy = _read(args.config)
+    except ConfigError as exc:
+        if not os.path.exists(args.kept):
+            raise
+        loaded, policy = _read(args.kept)
+        log("error", "config_rejected", reason=str(exc), kept=loaded.version)
+    else:
+        _keep(loaded, args)
+    return loaded, policy
+
+
+def _read(path: str) -> tuple[Loaded, Policy]:
+    loaded = load(path)
+    keys = open_keys(Path(loaded.config.server.data_dir))
+    return loaded, assemble(loaded, Identity(keys, loaded.config.keys, loaded.source))
 
 
 def _fingerprint(path: str) -> tuple[int, int, int]:
@@ -159,7 +202,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="agentcc-worker")
     for name in ("--slot", "--workers", "--socket", "--lifeline", "--status"):
         parser.add_argument(name, type=int, required=True)
-    for name in ("--config", "--admin-url"):
+    for name in ("--config", "--admin-url", "--kept"):
         parser.add_argument(name, required=True)
     args = parser.parse_args()
     args.admin_secret = os.environ.pop("AGENTCC_ADMIN_SECRET", "")
@@ -167,7 +210,7 @@ def main() -> int:
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        worker = Worker(args, load(args.config), loop)
+        worker = Worker(args, loop)
         loop.run_until_complete(worker.run())
     except (ConfigError, StorageError, JournalError, OSError) as exc:
         log("error", "worker_failed", error=str(exc))

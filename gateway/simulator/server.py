@@ -52,9 +52,8 @@ async def _serve(host: str, port: int, state: State, parent_pid: int, out: TextI
     ends = (serving, asyncio.ensure_future(stop.wait()), asyncio.ensure_future(_orphaned(parent_pid)))
     await asyncio.wait((serving, asyncio.ensure_future(_listening(host, port))), return_when=asyncio.FIRST_COMPLETED)
     held.close()
-    stream = sys.stdout if out is None else out
-    stream.write(f"{READY}http://{_shown(host)}:{port}\n")  # one write: a reader may leave after the line
-    stream.flush()
+    out.write(f"{READY}http://{_shown(host)}:{port}\n")  # one write: a reader may leave after the line
+    out.flush()
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     server.stop()
     await asyncio.wait((serving,), timeout=_DRAIN_S)

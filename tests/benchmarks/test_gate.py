@@ -58,7 +58,9 @@ def _stream(request_id: str, *, is_completed: bool) -> Stream:
 
 def _frames(**outcomes: str) -> list[dict[str, str]]:
     opened = [{"k": "open", "request_id": name} for name in outcomes]
-    return opened + [{"k": "done", "request_id": n, "outcome": o} for n, outcome in outcomes.items() for o in outcome.split()]
+    return opened + [
+        {"k": "done", "request_id": n, "outcome": o} for n, outcome in outcomes.items() for o in outcome.split()
+    ]
 
 
 _TRUTH = {"a": "ok", "b": "crashed"}
