@@ -16,6 +16,7 @@ server:
   host: 127.0.0.1
   port: {port}
   data_dir: {data_dir}
+  admin: {{ port: 0 }}  # a free one; metrics and admin API are under /-/ of the port above too
 keys:
   dev: {{ key: "{key}", org: local, team: dev, user: dev@localhost }}
 """

@@ -81,10 +81,10 @@ def run(args: argparse.Namespace) -> int:
         raise as_config_error(loaded, exc) from exc
     host = args.host or config.server.host
     port = config.server.port if args.port is None else args.port
+    admin_port = _admin_port(loaded)
     listener = _listen(loaded.source, host, port)
     port = listener.getsockname()[1]
     workers = args.workers or config.server.workers or os.cpu_count() or 1
-    admin_port = _admin_port(loaded)
     admin_secret = secrets.token_hex(16)
     kept = str(data_dir / "last-good.yaml")
     children = [

@@ -7,6 +7,7 @@ It inherits the listening socket and two pipes: `lifeline` (its end of file mean
 import argparse
 import asyncio
 import contextlib
+import gc
 import hashlib
 import os
 import signal
@@ -71,6 +72,7 @@ class Worker:
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # a terminal's ^C reaches all; the supervisor decides
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         loop.add_reader(args.lifeline, self._stopping.set)
+        _settle_garbage()
         self._sweep.start()
         self._server.start(args.socket, self._loaded.config.server)
         tasks = [loop.create_task(self._watch_file()), loop.create_task(self._sync_journal())]
@@ -135,6 +137,17 @@ class Worker:
                 await self._loop.run_in_executor(None, self._journal.sync)
             except OSError as exc:
                 log("error", "journal_sync_failed", error=str(exc))
+
+
+def _settle_garbage() -> None:
+    """What start-up made stays: keep the collector off it, and let it look at the young only now and then.
+
+    An exchange makes few cycles, and none that holds much; at the default threshold the collector took 2-4 % of the
+    event loop's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _report(recovery: Recovery) -> None:

@@ -6,6 +6,7 @@
 import os
 import sys
 import time
+from collections.abc import Iterable
 
 import msgspec
 
@@ -26,12 +27,24 @@ def is_enabled(level: str) -> bool:
     return _LEVELS[level] >= _threshold
 
 
+def log_many(level: str, event: str, lines: Iterable[dict[str, object]]) -> None:
+    """As `log`, for many lines in one write."""
+    if _LEVELS[level] < _threshold:
+        return
+    head = {"ts": round(time.time(), 3), "level": level, "process": _process, "event": event}
+    _write(b"".join(_encode({**head, **fields}) + b"\n" for fields in lines))
+
+
 def log(level: str, event: str, **fields: object) -> None:
     """Write one line: ts, level, process, event, then `fields` (JSON-encodable)."""
     if _LEVELS[level] < _threshold:
         return
     line = {"ts": round(time.time(), 3), "level": level, "process": _process, "event": event, **fields}
+    _write(_encode(line) + b"\n")
+
+
+def _write(data: bytes) -> None:
     try:
-        os.write(sys.stderr.fileno(), _encode(line) + b"\n")
+        os.write(sys.stderr.fileno(), data)
     except (OSError, ValueError):  # a closed stderr must never stop an exchange
         return

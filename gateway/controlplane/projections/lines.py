@@ -3,23 +3,23 @@
 What an exchange said is not in the journal, so it cannot be in a line either.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from gateway.base.core.struct import Record
 from gateway.base.journal import Batch
 from gateway.base.journal.line import kind_of
-from gateway.base.telemetry.log import is_enabled, log
+from gateway.base.telemetry.log import is_enabled, log_many
 
 
-class _Who(Record, frozen=True):
+class _Who(Record, frozen=True, omit_defaults=True):
     key: str = ""
     user: str = ""
     team: str = ""
 
 
-class _View(Record, frozen=True):
+class _View(Record, frozen=True, omit_defaults=True):
     request_id: str
     ts: str
     principal: _Who
@@ -38,7 +38,6 @@ class _View(Record, frozen=True):
 
 
 _decode = msgspec.json.Decoder(_View).decode
-_FIELDS = tuple(f for f in _View.__struct_fields__ if f not in ("principal", "ts"))
 
 
 def log_exchanges(batches: Iterable[Batch], since: str) -> None:
@@ -48,6 +47,10 @@ def log_exchanges(batches: Iterable[Batch], since: str) -> None:
     """
     if not is_enabled("info"):
         return
+    log_many("info", "exchange", _lines(batches, since))
+
+
+def _lines(batches: Iterable[Batch], since: str) -> Iterator[dict[str, object]]:
     for batch in batches:
         for line in batch.lines:
             if kind_of(line.payload) != "done":
@@ -56,8 +59,5 @@ def log_exchanges(batches: Iterable[Batch], since: str) -> None:
                 view = _decode(line.payload)
             except msgspec.MsgspecError:
                 continue  # the ledger reports lines that it cannot read
-            if view.ts < since:
-                continue
-            who = view.principal
-            fields = {name: value for name in _FIELDS if (value := getattr(view, name)) != ""}
-            log("info", "exchange", began=view.ts, key=who.key, user=who.user, team=who.team, **fields)
+            if view.ts >= since:
+                yield {"exchange": view}

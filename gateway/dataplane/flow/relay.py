@@ -33,8 +33,7 @@ from gateway.dataplane.wire.usage import USAGE
 if TYPE_CHECKING:
     from gateway.dataplane.flow.pipeline import Pipeline
 
-_TELLS_TIER = frozenset({"openai.responses", "openai.chat", "gemini.generate"})
-_READ_WHOLE_BYTES = 256 << 10
+_USUAL_TIERS = frozenset({b'"default"', b'"auto"', b'"standard"', b"null"})
 _OK = 200
 _ERROR = 400
 _SSE_HEADERS = (("content-type", "text/event-stream"), ("cache-control", "no-cache"), ("x-accel-buffering", "no"))
@@ -104,15 +103,13 @@ class Relay:
             return
         cost = 0
         if status < _ERROR:
-            start, end = _native.find_path(body, dialect.usage_path)
-            usage = USAGE[dialect.name](body[start:end], _second(dialect, body)) if start >= 0 else None
+            usage, answered = _read_answer(dialect, body)
             basis: CostBasis = "exact"
             if usage is None:
                 basis, usage = "estimated", estimated_usage(ex, None, 0, len(body))
             if not self.is_billable:
                 basis, usage = "exact", NO_USAGE
-            start, end = _native.find_path(body, dialect.model_path)
-            cost = cost_of(ex, usage, _name(body[start:end]))
+            cost = cost_of(ex, usage, answered)
             reply_headers = stamp(for_client(headers, ex.model_requested), ex, cost)
             ex.overhead += perf_counter() - began
             write_done(ex, self.pipeline.recorder, status=status, outcome="ok", usage=usage, cost=cost, basis=basis)
@@ -323,9 +320,17 @@ class Relay:
         return self.ex.deployment.provider.name if self.ex.deployment else "none"
 
 
-def _second(dialect: Dialect, body: bytes) -> bytes | None:
-    """What `USAGE` reads besides the usage object: the answer, which names service tier and searches."""
-    return body if dialect.name in _TELLS_TIER and len(body) <= _READ_WHOLE_BYTES else None
+def _read_answer(dialect: Dialect, body: bytes) -> tuple[Usage | None, str]:
+    """Usage and the answering model of a whole answer, in one pass; (None, '') when it is no JSON object."""
+    try:
+        u0, u1, m0, m1, t0, t1, s0, s1 = _native.scan_object(body, dialect.answer_keys)
+    except _native.JsonError:
+        return None, ""
+    if u0 < 0:
+        return None, _name(body[m0:m1]) if m0 >= 0 else ""
+    is_special = (t0 >= 0 and body[t0:t1] not in _USUAL_TIERS) or (s0 >= 0 and body[s0:s1] != b"null")
+    usage = USAGE[dialect.name](body[u0:u1], body if is_special else None)
+    return usage, _name(body[m0:m1]) if m0 >= 0 else ""
 
 
 def _name(raw: bytes | None) -> str:

@@ -77,14 +77,14 @@ class UpstreamClient:
                 url,
                 headers,
                 body,
-                tap=tap,
-                drop_usage_chunk=drop_usage_chunk,
-                collect=collect,
-                first_byte_timeout_ms=timeouts.first_byte_ms,
-                idle_timeout_ms=timeouts.idle_ms,
-                total_timeout_ms=timeouts.total_ms,
-                max_response_bytes=max_response_bytes,
-                window_bytes=window_bytes,
+                tap,
+                drop_usage_chunk,
+                collect,
+                timeouts.first_byte_ms,
+                timeouts.idle_ms,
+                timeouts.total_ms,
+                max_response_bytes,
+                window_bytes,
             )
         except ValueError:
             del self._handlers[request]

@@ -18,7 +18,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
 
     `tap` names the native reader that finds usage and the terminal event in a stream. `keep_alive` is what may be sent
     while the provider is silent. `has_terminal`: a stream ends by an event, not by EOF. `takes_comments`: a client
-    accepts SSE comments (Gemini's SDKs break on them). `usage_path` is where a whole answer holds its usage.
+    accepts SSE comments (Gemini's SDKs break on them). `answer_keys` are a whole answer's
+    members that tell its cost: usage, model, service tier, and what may hold billed searches (`-` where there is none).
     """
 
     name: str
@@ -26,8 +27,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     keep_alive: bytes
     has_terminal: bool
     takes_comments: bool
-    usage_path: tuple[bytes, ...]
-    model_path: tuple[bytes, ...]
+    answer_keys: tuple[bytes, bytes, bytes, bytes]
     peek: Callable[[bytes, int], Peek]
     error_body: Callable[[Form, str, dict[str, Any]], bytes]
     error_event: Callable[[Form, str, dict[str, Any]], bytes]
