@@ -92,7 +92,9 @@ impl Upstream {
         let connect_timeout = Some(config.connect_timeout_ms).filter(|ms| *ms > 0).map(Duration::from_millis);
         let connector = connector::Connector::new(tls, proxies.clone(), connect_timeout);
         let queue = Arc::new(queue::Queue::new().map_err(|e| format!("no eventfd: {e}"))?);
+        let before_sleep = Arc::clone(&queue);
         let runtime = Builder::new_current_thread()
+            .on_thread_park(move || before_sleep.announce())
             .enable_io()
             .enable_time()
             .max_blocking_threads(RESOLVER_THREADS)

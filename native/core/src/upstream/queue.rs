@@ -1,7 +1,8 @@
 //! Where the upstream thread and Python's thread meet: completions on their way out, and the exchanges in flight.
 //!
-//! One mutex, held for a push or a swap and never across I/O. The eventfd is written only when the queue goes from empty
-//! to non-empty, so a busy loop costs no system call per completion.
+//! One mutex, held for a push or a swap and never across I/O. The eventfd is written when the upstream thread has done all
+//! that it can do now and is about to sleep, or when many completions wait: one wake-up for a whole batch. Waking for the
+//! first completion of a burst would cost a thread switch for each of them where both threads share a core.
 
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -42,8 +43,13 @@ pub struct Stats {
     pub queued_bytes: usize,
 }
 
+/// Completions that wake Python's thread even though the upstream thread has more to do.
+const WAKE_AT: usize = 64;
+
 pub(super) struct Queue {
     state: Mutex<State>,
+    /// Completions were queued since the last write to the eventfd.
+    unannounced: AtomicBool,
     ready: OwnedFd,
 }
 
@@ -64,7 +70,7 @@ pub(super) type DataEntry = Option<u64>;
 impl Queue {
     pub(super) fn new() -> std::io::Result<Self> {
         let ready = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        Ok(Self { state: Mutex::default(), ready })
+        Ok(Self { state: Mutex::default(), unannounced: AtomicBool::new(false), ready })
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
@@ -121,10 +127,18 @@ impl Queue {
     }
 
     fn append(&self, mut state: MutexGuard<'_, State>, id: u64, completion: Completion) {
-        let was_empty = state.entries.is_empty();
         state.entries.push_back((id, Some(completion)));
+        let waiting = state.entries.len();
         drop(state);
-        if was_empty {
+        self.unannounced.store(true, Relaxed);
+        if waiting.is_multiple_of(WAKE_AT) {
+            self.announce();
+        }
+    }
+
+    /// Wake Python's thread if something was queued since the last time. The upstream thread calls it before it sleeps.
+    pub(super) fn announce(&self) {
+        if self.unannounced.swap(false, Relaxed) {
             // Can only fail when the counter is full, and then it is readable already.
             let _ = rustix::io::write(&self.ready, &1u64.to_ne_bytes());
         }

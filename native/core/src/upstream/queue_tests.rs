@@ -42,6 +42,8 @@ fn bytes_join_the_undrained_entry_of_their_own_exchange() {
         bench.queue.push_data(&a, &mut at_a, bytes_a);
         bench.queue.push_data(&b, &mut at_b, bytes_b);
     }
+    assert!(!bench.is_readable()); // not before the upstream thread is about to sleep
+    bench.queue.announce();
     assert!(bench.is_readable());
     assert_eq!(bench.queue.stats(), Stats { in_flight: 2, queued: 2, queued_bytes: 8 });
     assert_eq!(bench.drained(), [(1, b"a1a2".to_vec()), (2, b"b1b2".to_vec())]);
@@ -76,4 +78,15 @@ fn an_id_in_flight_and_a_closed_client_are_refused() {
     assert!(bench.queue.close());
     assert!(!bench.queue.close());
     assert!(bench.queue.register(Arc::new(Exchange::new(2, 0)), spawn).is_err());
+}
+
+#[test]
+fn many_completions_wake_the_reader_even_while_the_upstream_thread_is_busy() {
+    let bench = bench();
+    let exchanges: Vec<_> = (0..WAKE_AT as u64).map(|id| bench.exchange(id)).collect();
+    for (sent, exchange) in exchanges.iter().enumerate() {
+        assert!(!bench.is_readable(), "after {sent}");
+        bench.queue.push_data(exchange, &mut None, b"x");
+    }
+    assert!(bench.is_readable());
 }
