@@ -1,6 +1,6 @@
 """What a question answers with, where it ran, and how it is printed and kept."""
 
-import datetime
+import datetime as dt
 import os
 import platform
 import subprocess
@@ -75,7 +75,7 @@ def keep(answer: Answer, options: Options) -> Path:
     about = {
         "question": answer.question,
         "label": answer.label,
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "machine": machine(),
         "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),

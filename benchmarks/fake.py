@@ -16,7 +16,8 @@ from gateway.dataplane.flow import Pipeline, assemble
 from gateway.dataplane.identity import Identity
 
 _USAGE = (
-    b'{"input_tokens":15342,"input_tokens_details":{"cached_tokens":14208},"output_tokens":412,"total_tokens":15754}'
+    b'{"input_tokens":15342,"input_tokens_details":{"cached_tokens":14208},"output_tokens":412,'
+    b'"output_tokens_details":{"reasoning_tokens":192},"total_tokens":15754}'
 )
 _WHOLE = b'{"id":"resp_1","object":"response","status":"completed","model":"gpt-5.5","output":[{"type":"message","content":[{"text":"' + (
     b"done " * 60

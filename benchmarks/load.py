@@ -77,7 +77,7 @@ class _Load:
         ready, _, _ = select.select([self.client.fileno()], (), (), max(0.0, timeout_s))
         if not ready:
             return
-        completions: list[Any] = self.client.drain()  # type: ignore[assignment]
+        completions: list[Any] = self.client.drain()
         for item in completions:
             kind, request = item[1], item[0]
             if kind in (_DATA, _TERMINAL):

@@ -47,7 +47,7 @@ class Streams:
         ready, _, _ = select.select([self._client.fileno()], (), (), max(0.0, timeout_s))
         if not ready:
             return
-        completions: list[Any] = self._client.drain()  # type: ignore[assignment]
+        completions: list[Any] = self._client.drain()
         for item in completions:
             stream = self.open.get(item[0])
             if stream is None:

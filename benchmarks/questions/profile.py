@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import re
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,8 @@ _METHOD = (
     "py-spy samples the worker 400 times a second while the scenario's load runs; self time by function of the event loop "
     "thread, idle samples left out. perf (cpu-clock, 999 Hz) samples the same worker by symbol, all threads."
 )
-_TOP = 18
+_TOP = 22
+_PERF_LINE = re.compile(r"\s*([\d.]+)%\s+(\d+):\S+\s+\S+\s+(\S+)\s+\[(.)\]\s+(.*?)(?:\s+-.*)?$")
 _WANTED = ("small", "turn", "events")
 
 
@@ -121,34 +123,20 @@ def _perf(pid: int, seconds: float) -> dict[str, float]:
         if subprocess.run(record, capture_output=True, timeout=seconds + 30, check=False).returncode:
             return {}
         report = [
-            "perf",
-            "report",
-            "-i",
-            file,
-            "--stdio",
-            "-q",
-            "--sort",
-            "comm,tid,dso,symbol",
-            "-g",
-            "none",
-            "--percent-limit",
-            "0.1",
-        ]
+            "perf", "report", "-i", file, "--stdio", "-q", "--no-children", "-g", "none", "--sort", "pid,comm,dso,symbol",
+        ]  # fmt: skip
         done = subprocess.run(report, capture_output=True, text=True, timeout=60, check=False)
     counts: collections.Counter[str] = collections.Counter()
     for line in done.stdout.splitlines():
-        parts = line.split(None, 4)
-        if len(parts) == 5 and parts[0].endswith("%"):
-            share, comm, dso, symbol = float(parts[0][:-1]), parts[1], *_dso_and_symbol(parts[2:])
-            counts[f"{comm} {dso} {symbol}"] += int(share * 100)
-    return _shares(counts)
-
-
-def _dso_and_symbol(parts: list[str]) -> tuple[str, str]:
-    text = " ".join(parts).split("[", 1)
-    dso = text[0].split()[-1] if text[0].split() else "?"
-    symbol = "[" + text[1] if len(text) > 1 else "?"
-    return dso, " ".join(symbol.split())[:80]
+        if found := _PERF_LINE.match(line):
+            share, tid, dso, level, symbol = found.groups()
+            thread = "event loop" if int(tid) == pid else "upstream" if "agentcc-upst" in line else "granian"
+            where = "kernel" if level == "k" else dso.split(".")[0]
+            counts[f"{thread}: {where} {symbol}"] += int(float(share) * 100)
+            counts[f"{thread}: all of {where}"] += int(float(share) * 100)
+            counts[f"{thread}: ALL"] += int(float(share) * 100)
+    total = sum(count for name, count in counts.items() if name.endswith(": ALL")) or 1
+    return {name: round(100 * count / total, 2) for name, count in counts.most_common(60)}
 
 
 def _shares(counts: "collections.Counter[str]") -> dict[str, float]:

@@ -1,31 +1,24 @@
 """What framing and tapping an event costs the native client's thread, beside passing raw bytes."""
 
 import contextlib
-import os
 import select
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from benchmarks.answer import ROOT, Answer, Options, number
+from benchmarks.sender import EVENTS
 from gateway import _native
 
 label = "SSE per event on the native client's thread, CPU-µs"
 
-_EVENTS = 20_000
 _METHOD = (
     "A child process sends 20,000 Responses delta events of about 240 bytes over loopback, as one burst or one write per event; "
     "the native client receives them raw (text/plain), framed (tap none) or tapped. CPU of thread agentcc-upstream from schedstat, "
     "socket reads included; all cases in every round."
-)
-_DELTA = (
-    b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","item_id":"msg_5f2a","output_index":0,'
-    b'"content_index":0,"delta":"some text ","logprobs":[],"obfuscation":"a1B2c3","sequence_number":%d}\n\n'
 )
 _CASES = [(kind, burst) for burst in (True, False) for kind in ("raw", "framed", "tapped")]
 
@@ -33,7 +26,7 @@ _CASES = [(kind, burst) for burst in (True, False) for kind in ("raw", "framed",
 @contextlib.contextmanager
 def setup(_options: Options) -> Iterator[int]:
     """The sending process; its port."""
-    command = [sys.executable, "-m", "benchmarks.questions.sse_tap"]
+    command = [sys.executable, "-m", "benchmarks.sender"]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert child.stdout is not None
     try:
@@ -65,15 +58,15 @@ def _one(port: int, kind: str, burst: bool) -> float:
     events = 0
     while True:
         select.select([client.fileno()], (), (), 10)
-        completions: list[Any] = client.drain()  # type: ignore[assignment]
+        completions: list[Any] = client.drain()
         for item in completions:
             if item[1] in (1, 2):
                 events += item[2].count(b"\n\n")
             elif item[1] >= 3:
                 used = _thread_us()
                 client.close()
-                if events != _EVENTS:
-                    raise RuntimeError(f"{events} events of {_EVENTS}: {item!r}")
+                if events != EVENTS:
+                    raise RuntimeError(f"{events} events of {EVENTS}: {item!r}")
                 return used / events
 
 
@@ -81,34 +74,3 @@ def _thread_us() -> float:
     """CPU of the youngest thread of the native client."""
     tasks = [t for t in Path("/proc/self/task").iterdir() if (t / "comm").read_text().startswith("agentcc-upst")]
     return int((max(tasks, key=lambda t: int(t.name)) / "schedstat").read_text().split()[0]) / 1000
-
-
-def _serve() -> None:
-    """Answer GET /plain|sse/burst|each until killed."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        print(server.getsockname()[1], flush=True)
-        events = [_DELTA % n for n in range(_EVENTS - 1)]
-        events.append(
-            b'event: response.completed\ndata: {"type":"response.completed","response":{"usage":{"input_tokens":1}}}\n\n'
-        )
-        whole = b"".join(events)
-        while True:
-            client, _ = server.accept()
-            with client, contextlib.suppress(OSError):
-                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                path = client.recv(65_536).split(b" ", 2)[1]
-                kind = b"text/event-stream" if b"/sse" in path else b"text/plain"
-                client.sendall(
-                    b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\ncontent-length: %d\r\n\r\n" % (kind, len(whole))
-                )
-                if path.endswith(b"burst"):
-                    client.sendall(whole)
-                    continue
-                for event in events:
-                    client.sendall(event)
-                    time.sleep(0)
-
-
-if __name__ == "__main__":
-    os.nice(0)
-    _serve()

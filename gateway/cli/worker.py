@@ -46,6 +46,7 @@ class Worker:
         self._loop = loop
         self._loaded = loaded
         server = loaded.config.server
+        _schedule(server.scheduling)
         data_dir = Path(server.data_dir)
         run_id = new_run_id()
         self._journal, recovery = open_run(
@@ -139,6 +140,13 @@ class Worker:
                 log("error", "journal_sync_failed", error=str(exc))
 
 
+def _schedule(policy: str) -> None:
+    """Choose the kernel's scheduling policy for this process and the threads that it will start (decision 0007)."""
+    if policy == "batch" and hasattr(os, "SCHED_BATCH"):
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
 def _settle_garbage() -> None:
     """What start-up made stays: keep the collector off it, and let it look at the young only now and then.
 
@@ -162,7 +170,7 @@ def _report(recovery: Recovery) -> None:
 def _fixed(loaded: Loaded) -> dict[str, object]:
     """What only a restart can change: field of `server` → value."""
     s = loaded.config.server
-    names = ("host", "port", "workers", "interface", "admin", "tls", "data_dir", "drain_ms", "journal")
+    names = ("host", "port", "workers", "interface", "scheduling", "admin", "tls", "data_dir", "drain_ms", "journal")
     fixed: dict[str, object] = {name: getattr(s, name) for name in names}
     fixed |= {f"limits.{n}": getattr(s.limits, n) for n in ("header_bytes", "header_timeout_ms", "connections")}
     return fixed | {"timeouts.connect_ms": s.timeouts.connect_ms}

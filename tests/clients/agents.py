@@ -81,7 +81,12 @@ class Done:
 
 
 def run(
-    argv: Iterable[str], home: Path, *, cwd: Path | None = None, env: Mapping[str, str] | None = None, timeout_s: float = _TIMEOUT_S
+    argv: Iterable[str],
+    home: Path,
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout_s: float = _TIMEOUT_S,
 ) -> Done:
     """Run a program with an empty home and nothing of the developer's own configuration; kill its group when it hangs."""
     home.mkdir(parents=True, exist_ok=True)

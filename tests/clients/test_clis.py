@@ -87,10 +87,15 @@ class Fleet:
         return {
             "server": {"port": 0, "workers": 2, "interface": interface, "drain_ms": 3000, "admin": {"port": 0}},
             "providers": {
-                PROVIDERS[JOBS[name].cli]: {"api_key": "upstream-secret", "base_url": f"http://127.0.0.1:{self._mocks[name][0]}"}
+                PROVIDERS[JOBS[name].cli]: {
+                    "api_key": "upstream-secret",
+                    "base_url": f"http://127.0.0.1:{self._mocks[name][0]}",
+                }
                 for name in ours
             },
-            "keys": {name: {"key": f"sk-agentcc-{name}-0001", "org": "acme", "user": f"{name}@acme.dev"} for name in ours},
+            "keys": {
+                name: {"key": f"sk-agentcc-{name}-0001", "org": "acme", "user": f"{name}@acme.dev"} for name in ours
+            },
         }
 
     def _mock(self, name: str) -> "subprocess.Popen[str]":
@@ -108,7 +113,12 @@ class Fleet:
         gateway = self.gateways[job.gateway]
         port, log = self._mocks[name]
         argv = [sys.executable, str(script_of(f"e2e_{job.cli}.py")), "--prefix", str(prefix_of(job.cli)), *job.args]
-        argv += ["--base-url", gateway.url + ("/v1" if job.cli == "codex" else ""), "--api-key", f"sk-agentcc-{name}-0001"]
+        argv += [
+            "--base-url",
+            gateway.url + ("/v1" if job.cli == "codex" else ""),
+            "--api-key",
+            f"sk-agentcc-{name}-0001",
+        ]
         argv += ["--denied-key", DENIED, "--denied-text", WORDS]
         if job.cli == "codex":
             argv += ["--with-mock", str(port), *(f"--mock-arg={a}" for a in (f"--log={log}", *job.mock_args))]

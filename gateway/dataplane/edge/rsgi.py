@@ -7,7 +7,7 @@ when its transport is dropped; a cut body of known length raises, a broken chunk
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from gateway.base.core.errors import BadRequest, BodyTooLarge
@@ -125,22 +125,27 @@ class RsgiReply:
         on_left()
 
 
-def rsgi_app(pipeline: Pipeline) -> Callable[[Any, Any], Any]:
+async def _nothing() -> None:
+    """What is left to do once the answer has been given."""
+
+
+def rsgi_app(pipeline: Pipeline) -> Callable[[Any, Any], Awaitable[None]]:
     """The RSGI application of one worker."""
 
-    async def app(scope: Any, proto: Any) -> None:
+    def app(scope: Any, proto: Any) -> Awaitable[None]:
+        # No coroutine of its own: each layer costs the event loop at every step of an exchange.
         if scope.proto != "http":  # websockets are off; whatever else comes is not ours
             proto.close(1008)
-            return
-        path = scope.path
-        local = local_answer(pipeline, scope.method, path, scope.headers.get("upgrade", ""))
+            return _nothing()
+        path: str = scope.path
+        incoming = RsgiIncoming(scope, proto)
+        local = local_answer(pipeline, incoming.method, path, incoming.header("upgrade"))
         if local is not None:
             proto.response_bytes(local.status, local.headers, local.body)
-            return
-        incoming, reply = RsgiIncoming(scope, proto), RsgiReply(proto)
+            return _nothing()
+        reply = RsgiReply(proto)
         if path.startswith("/-/"):
-            await forward_to_admin(pipeline, incoming, reply)
-            return
-        await pipeline.handle(incoming, reply)
+            return forward_to_admin(pipeline, incoming, reply)
+        return pipeline.handle(incoming, reply)
 
     return app

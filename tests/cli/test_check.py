@@ -1,0 +1,94 @@
+"""`agentcc check`: a wrong file is told by place, value and way out; checking changes nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.cli.main import main
+
+GOOD = """\
+server: { data_dir: %s }
+providers:
+  openai: { api_key: "${OPENAI_API_KEY:-sk-x}" }
+  lab: { api_key: none, base_url: "http://lab.internal/v1", dialect: openai.chat }
+models: { aliases: { fast: openai/gpt-4.1-mini } }
+keys: { alice: { key: sk-agentcc-test-check-0001, team: platform, expires: 2027-01-01T00:00:00Z } }
+"""
+
+WRONG = [
+    ("server: { prot: 8080 }", "`$.server.prot`", "hint: did you mean `port`?"),
+    ("server: { port: 70000 }", "`$.server.port` is 70000", "65535"),
+    ("server: { port: '80' }", "`$.server.port`", "int"),
+    ("server: { drain_ms: 0 }", "`$.server.drain_ms` is 0", ""),
+    ("server: { interface: wsgi }", "`$.server.interface`", "wsgi"),
+    ("server: { tls: { cert: /absent.pem, key: /absent.pem } }", "`$.server.tls.cert` is '/absent.pem'", "hint: "),
+    ("providers: { opnai: { api_key: x } }", "`$.providers.opnai`", "hint: did you mean `openai`?"),
+    ("providers: { openai: {} }", "`$.providers.openai.api_key` is missing", "hint: "),
+    ("providers: { openai: { api_key: '${NOT_SET_AT_ALL}' } }", "NOT_SET_AT_ALL", "hint: export NOT_SET_AT_ALL"),
+    ("providers: { openai: { api_key: x, base_url: api.openai.com } }", "`$.providers.openai.base_url`", "https://"),
+    ("models: { aliases: { a: nowhere/x } }", "`$.models.aliases.a`", "configured: none"),
+    ("keys: { a: { key: short } }", "`$.keys.a.key`", "8"),
+    ("keys: { a: { key: sk-same-same }, b: { key: sk-same-same } }", "`$.keys.b.key`", "`a`"),
+    ("keys: { a: { key: sk-long-enough, expires: tomorrow } }", "`$.keys.a.expires` is 'tomorrow'", "RFC 3339"),
+    ("keys: { a: { key: sk-long-enough, allowed_ips: [10.0.0.0/99] } }", "`$.keys.a.allowed_ips`", "10.0.0.0/8"),
+    ("budgets: { daily: 5 }", "`$.budgets` is not served", "nothing would enforce it"),
+    ("a: 1\na: 2", "line 2, column 1", "written twice"),
+    ("a: [", "is not valid YAML", ""),
+    ("a: &a [*a]", "is not valid YAML", ""),
+    ("1: x", "is not a string", ""),
+    ("[]", "must be a mapping", ""),
+    ("just words", "must be a mapping", ""),
+    ("x: " + "[" * 5000, "is not valid YAML", ""),
+]
+
+
+def test_a_good_file_is_ok_and_nothing_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Version, providers and keys on standard output, exit 0; the data directory is not created."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    file = tmp_path / "gateway.yaml"
+    file.write_text(GOOD % (tmp_path / "data"))
+    assert main(["check", "-c", str(file)]) == 0
+    said = capsys.readouterr()
+    assert "providers: openai, lab; keys: 1" in said.out
+    assert not said.err
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(("text", "place", "way_out"), WRONG, ids=[w[0][:40] for w in WRONG])
+def test_a_wrong_file_is_told_by_place_value_and_way_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, place: str, way_out: str
+) -> None:
+    """Exit 2 and words on standard error; never a traceback."""
+    file = tmp_path / "gateway.yaml"
+    file.write_text(text)
+    assert main(["check", "-c", str(file)]) == 2
+    said = capsys.readouterr()
+    assert not said.out
+    assert said.err.startswith(f"error: {file}: ")
+    assert place in said.err
+    assert way_out in said.err
+
+
+def test_what_cannot_be_read_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No file, a directory, a key store that is none."""
+    assert main(["check", "-c", str(tmp_path / "absent.yaml")]) == 2
+    assert "hint: pass another file with -c FILE" in capsys.readouterr().err
+    assert main(["check", "-c", str(tmp_path)]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+    (tmp_path / "keys.sqlite3").write_text("no database")
+    file = tmp_path / "gateway.yaml"
+    file.write_text(f"server: {{ data_dir: {tmp_path} }}")
+    assert main(["check", "-c", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert "`$.server.data_dir`" in said
+    assert "not a database" in said
+
+
+def test_a_secret_is_never_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is wrong about a key is said without the key."""
+    file = tmp_path / "gateway.yaml"
+    file.write_text("keys: { a: { key: sk-agentcc-very-secret-1 }, b: { key: sk-agentcc-very-secret-1 } }")
+    assert main(["check", "-c", str(file)]) == 2
+    assert "very-secret" not in capsys.readouterr().err

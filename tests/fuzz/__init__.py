@@ -1,0 +1,1 @@
+"""Random and hostile input. What once was interesting is kept in `corpus/` and replayed."""
