@@ -29,6 +29,8 @@ INSTRUCTIONS_TOLERANCE = 1.10
 OTHER_PYTHON_TOLERANCE = 1.35
 """Another build of Python (version, compiler) runs the same code in other instructions."""
 RATIO_TOLERANCE = 1.30
+GOALS = {"small": 3.0, "turn": 2.5, "events": 1.8}
+"""A ratio inside its goal never fails: a busy machine makes events leave in larger batches, and a baseline taken there too low."""
 _SCENARIOS = ("small", "turn", "events")
 
 
@@ -76,6 +78,7 @@ def main(argv: list[str] | None = None) -> int:
         old = kept.get("ratios", {})
         found = cpu_ratios(3 if not args.update else 7)
         if not args.update:
+            old = {name: max(value, GOALS[name] / RATIO_TOLERANCE) for name, value in old.items()}
             found |= _again(judge(old, found, RATIO_TOLERANCE, ""), found, lambda names: cpu_ratios(7, names))
         _print("CPU ÷ nginx", old, found, RATIO_TOLERANCE)
         problems += judge(old, found, RATIO_TOLERANCE, "times nginx's CPU")

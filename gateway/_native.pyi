@@ -5,7 +5,7 @@ read; knows no policy. Offsets and sizes are bytes. Linux only (the client signa
 The names with an underscore are types for annotations (`if TYPE_CHECKING`); they do not exist at run time.
 """
 
-from typing import Final, Literal, TypeAlias, final
+from typing import Final, Literal, Self, TypeAlias, final
 
 __all__ = ["DecodeError", "JsonError", "Upstream", "__version__", "decompress", "find_path", "scan_object"]
 
@@ -54,6 +54,20 @@ def decompress(data: bytes, encoding: str, limit: int) -> bytes:
     At most `limit` bytes come out, and memory beyond that is a few MiB, whatever the input claims; a zstd window over
     8 MiB is refused as `too_large` (RFC 9659). Bytes after the end are `corrupt`. Releases the GIL. Raises DecodeError.
     """
+
+@final
+class ChainFile:
+    """An existing file that lines of a hash chain are appended to (the journal's segments)."""
+
+    def __new__(cls, path: str) -> Self:
+        """Open `path` for appending. Raises OSError."""
+
+    def append(self, prev: str, payload: bytes) -> tuple[str, int, int]:
+        """Write `<sha256(prev + payload) as hex> <payload>` and a newline by one write(2).
+
+        Gives the hash, how many bytes were written, and how many the line has: fewer means that the disk is full. Keeps
+        the GIL: the write takes under a microsecond, and giving up the lock costs the winning of it back. Raises OSError.
+        """
 
 _Tap: TypeAlias = Literal["none", "openai.responses", "openai.chat", "anthropic.messages", "gemini.generate"]
 

@@ -40,7 +40,7 @@ def setup(_options: Options) -> Iterator[int]:
 def run(port: int, options: Options) -> Answer:
     """Interleaved rounds."""
     found: dict[str, list[float]] = {}
-    for _ in range(options.rounds_or(9, 3)):
+    for _ in range(options.rounds_or(5, 3)):
         for kind, burst in _CASES:
             name = f"{kind}, {'one burst' if burst else 'a write each'}"
             found.setdefault(name, []).append(_one(port, kind, burst))

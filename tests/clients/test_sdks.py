@@ -330,6 +330,7 @@ def test_a_whole_answer_may_be_slow(sdk: Sdk) -> None:
 
 def test_a_failure_after_an_early_commit_is_raised(gateway: Gateway, late: FakeUpstream) -> None:
     """Headers had to leave before the provider refused: its words come as the stream's error event, and are raised."""
+    late.clear()
     asked: Any = {"messages": [{"role": "user", "content": "hi"}], "stream": True}
     with openai.OpenAI(api_key=KEY, base_url=f"{gateway.url}/v1", max_retries=0) as client:
         refusal = _refused_late(late)
@@ -340,7 +341,9 @@ def test_a_failure_after_an_early_commit_is_raised(gateway: Gateway, late: FakeU
         refusal = _refused_late(late)
         with client.responses.create(model="late/x", input="hi", stream=True) as events:
             refusal.set()
-            (last,) = list(events)
+            seen = list(events)
+        assert [r.path for r in late.received] == ["/v1/chat/completions", "/v1/responses"]
+        (last,) = seen
         assert last.type == "response.failed"
         assert "no room today" in str(last.response.error)
     with anthropic.Anthropic(api_key=KEY, base_url=gateway.url, max_retries=0) as messages:

@@ -1,5 +1,6 @@
 """The native stream reader with its taps, over a socket: what is forwarded does not depend on how the bytes were cut."""
 
+import itertools
 import select
 import socket
 import threading
@@ -17,8 +18,12 @@ CORPUS = sorted((Path(__file__).parent / "corpus" / "stream").iterdir())
 TAPS = ("none", *STREAMS)
 LINES = st.one_of(
     st.sampled_from([e for events in STREAMS.values() for e in events]),
-    st.sampled_from([b"\n", b"\r", b"\r\n", b"\n\n", b": c\n", b"data:\n\n", b"event: x\r", b"id: 1\n", b"\xef\xbb\xbf"]),
-    st.sampled_from([b"data: [DONE]\n\n", b'data: {"type":"response.completed"}\r\r', b"event: message_stop\ndata: {}\n\n"]),
+    st.sampled_from(
+        [b"\n", b"\r", b"\r\n", b"\n\n", b": c\n", b"data:\n\n", b"event: x\r", b"id: 1\n", b"\xef\xbb\xbf"]
+    ),
+    st.sampled_from(
+        [b"data: [DONE]\n\n", b'data: {"type":"response.completed"}\r\r', b"event: message_stop\ndata: {}\n\n"]
+    ),
     st.binary(max_size=30),
     st.binary(max_size=30).map(lambda b: b"data: " + b + b"\n\n"),
 )
@@ -46,7 +51,9 @@ class Wire:
             with conn:
                 conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 while conn.recv(65536):
-                    conn.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+                    conn.sendall(
+                        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+                    )
                     for piece in self.pieces:
                         conn.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
                     conn.sendall(b"0\r\n\r\n")
@@ -86,7 +93,7 @@ def check(wire: Wire, stream: bytes, cuts: list[int], tap: str, drops: bool) -> 
     whole = wire.read([stream], tap, drops)
     assert whole[3] == "end"
     at = sorted({0, len(stream), *(c % (len(stream) + 1) for c in cuts)})
-    assert wire.read([stream[a:b] for a, b in zip(at, at[1:], strict=False)], tap, drops) == whole
+    assert wire.read([stream[a:b] for a, b in itertools.pairwise(at)], tap, drops) == whole
     if len(stream) < 400:
         assert wire.read([stream[i : i + 1] for i in range(len(stream))], tap, drops) == whole
     if not drops:

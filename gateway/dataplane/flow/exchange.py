@@ -119,3 +119,10 @@ class Exchange:
         self.last_write = 0.0
         self.task: asyncio.Task[None] | None = None
         self.relay: object = None
+
+    def release(self) -> None:
+        """Forget who took part: they know each other in a circle, which would keep an answer until the collector comes."""
+        self.task = None
+        self.relay = None
+        if self.is_settled:
+            del self.reply, self.incoming

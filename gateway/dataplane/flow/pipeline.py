@@ -85,6 +85,7 @@ class Pipeline:
         finally:
             del self.open_exchanges[ex.request_id]
             self.unfinished_bytes -= ex.counted_bytes
+            ex.release()
             if self.is_draining and not self.open_exchanges:
                 self._idle.set()
 

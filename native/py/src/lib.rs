@@ -2,6 +2,7 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "PyO3 gives arguments by value")]
 
+mod chain;
 mod completions;
 mod errors;
 mod json;
@@ -20,6 +21,7 @@ fn decompress<'py>(py: Python<'py>, data: &[u8], encoding: &str, limit: usize) -
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<chain::ChainFile>()?;
     module.add_class::<upstream::Upstream>()?;
     module.add_function(wrap_pyfunction!(json::scan_object, module)?)?;
     module.add_function(wrap_pyfunction!(json::find_path, module)?)?;
