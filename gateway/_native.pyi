@@ -7,7 +7,7 @@ The names with an underscore are types for annotations (`if TYPE_CHECKING`); the
 
 from typing import Final, Literal, Self, TypeAlias, final
 
-__all__ = ["DecodeError", "JsonError", "Upstream", "__version__", "decompress", "find_path", "scan_object"]
+__all__ = ["ChainFile", "DecodeError", "JsonError", "Upstream", "__version__", "decompress", "find_path", "scan_object"]
 
 __version__: Final[str]
 

@@ -68,6 +68,7 @@ class Load:
         self.gateway = gateway
         self.finished: set[str] = set()
         self.begun: set[str] = set()
+        self.odd: list[str] = []
         self.is_over = False
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
 
@@ -101,7 +102,10 @@ class Load:
         body = request("openai.responses")
         try:
             async with client.stream("POST", f"{self.gateway.url}/v1/responses", json=body, headers=knobs) as got:
-                request_id, is_whole = got.headers["x-agentcc-request-id"], False
+                request_id, is_whole = got.headers.get("x-agentcc-request-id", ""), False
+                if got.status_code != 200 or not request_id:
+                    self.odd.append(f"{got.status_code}: {(await got.aread())[:300]!r}")
+                    return
                 self.begun.add(request_id)
                 async for line in got.aiter_lines():
                     is_whole |= line == "event: response.completed"
@@ -120,6 +124,7 @@ def judge(gateway: Gateway, loads: list[Load]) -> Counter[str]:
     counts = Counter(r["request_id"] for r in records)
     outcomes = {r["request_id"]: r["outcome"] for r in records}
     assert not [name for name, count in counts.items() if count > 1], "recorded twice"
+    assert not [odd for load in loads for odd in load.odd]
     finished = set().union(*(load.finished for load in loads))
     begun = set().union(*(load.begun for load in loads))
     assert len(finished) > STREAM_COUNT

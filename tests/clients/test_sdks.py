@@ -182,16 +182,12 @@ def test_lists_of_models(gateway: Gateway) -> None:
         assert "models/gemini-2.5-flash" in [m.name for m in gemini.models.list()]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="google-genai 3 asks GET /v1/models by default and gets OpenAI's form, without names"
-)
 def test_google_lists_models_by_default(gateway: Gateway) -> None:
     """The path is OpenAI's too; the key's header (`x-goog-api-key`) tells whose SDK is asking."""
     with genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=gateway.url)) as gemini:
         assert "models/gemini-2.5-flash" in [m.name for m in gemini.models.list()]
 
 
-@pytest.mark.xfail(strict=True, reason="GET /v1beta/models/{name} answers in OpenAI's form, without `name`")
 def test_google_finds_a_model(gateway: Gateway) -> None:
     """One model in Google's own form."""
     with genai.Client(
@@ -288,7 +284,6 @@ def test_a_failed_response_is_an_event(gateway: Gateway, fault: str, words: str)
     assert words in last.response.error.message
 
 
-@pytest.mark.xfail(strict=True, reason="our response.failed has an id of its own: the SDK says `identity changed`")
 def test_the_streaming_helper_shows_why_a_response_failed(gateway: Gateway) -> None:
     """`client.responses.stream` checks that every response object of a stream has the id of the first."""
     with (

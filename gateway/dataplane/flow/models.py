@@ -44,11 +44,7 @@ def list_models(policy: Policy, allowed: Allowed) -> bytes:
 def list_gemini_models(policy: Policy, allowed: Allowed) -> bytes:
     """The JSON body of Gemini's `GET /v1beta/models`."""
     models = [
-        {
-            "name": f"models/{model}",
-            "displayName": model,
-            "supportedGenerationMethods": ["generateContent", "countTokens"],
-        }
+        _gemini_entry(model)
         for provider in policy.providers.values()
         if "gemini.generate" in provider.bases
         for model in _names(policy, provider)
@@ -66,6 +62,8 @@ def one_model(policy: Policy, name: str, dialect: str) -> bytes:
             raise
         except Exception:  # noqa: BLE001,S112 - not in this dialect or not priced: still a model; try the next
             continue
+        if dialect == "gemini.generate":
+            return _encode(_gemini_entry(name))
         return _encode(_entry(found.name if "/" in name else name, found.provider.name))
     raise UnknownModel(f"model `{name[:200]}` is not served here", param="model")
 
@@ -83,6 +81,14 @@ def _entry(name: str, owner: str) -> dict[str, Any]:
         "type": "model",
         "display_name": name,
         "created_at": "2023-11-14T22:13:20Z",
+    }
+
+
+def _gemini_entry(name: str) -> dict[str, Any]:
+    return {
+        "name": f"models/{name}",
+        "displayName": name,
+        "supportedGenerationMethods": ["generateContent", "countTokens"],
     }
 
 

@@ -179,9 +179,12 @@ class Pipeline:
         def allowed(provider: str, model: str) -> bool:
             return not grant.models or allows(grant, provider, model)
 
+        # Google's SDKs ask under /v1 too, and tell themselves apart by their headers only
+        is_google = bool(ex.incoming.header("x-goog-api-client") or ex.incoming.header("x-goog-api-key"))
+        dialect = "gemini.generate" if is_google else route.dialect.name
         if route.kind == "model":
-            body = one_model(policy, route.model, route.dialect.name)
-        elif route.dialect.name == "gemini.generate":
+            body = one_model(policy, route.model, dialect)
+        elif dialect == "gemini.generate":
             body = list_gemini_models(policy, allowed)
         else:
             body = list_models(policy, allowed)

@@ -35,9 +35,11 @@ def last_of_array(ex: Exchange, error: GatewayError) -> bytes:
     return (b"," if ex.response_bytes else b"[") + body + b"]"
 
 
-def event(ex: Exchange, error: GatewayError) -> bytes:
-    """`error` as the one terminal event of a stream that has begun."""
+def event(ex: Exchange, error: GatewayError, response_id: str = "") -> bytes:
+    """`error` as the one terminal event of a stream that has begun, under the id that it began with."""
     form = form_of(ex.family, error)
     details = details_of(error, ex.policy.version, ex.request_id)
     details.setdefault("model", ex.model_requested)
+    if response_id:
+        details["response_id"] = response_id
     return dialect_of(ex).error_event(form, error.message, details)

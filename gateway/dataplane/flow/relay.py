@@ -71,7 +71,7 @@ class Relay:
     """The upstream `Handler` of one exchange. `finished` is done when nothing more will be sent to the client."""
 
     __slots__ = (
-        "client", "ex", "finished", "has_begun", "is_billable", "is_client_gone", "is_ended_by_us", "pipeline", "raw", "upstream",
+        "client", "ex", "finished", "first", "has_begun", "is_billable", "is_client_gone", "is_ended_by_us", "pipeline", "raw", "upstream",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +85,7 @@ class Relay:
         self.upstream = 0
         self.finished: asyncio.Future[None] = pipeline.loop.create_future()
         self.has_begun = False
+        self.first = b""
         self.is_client_gone = False
         self.is_ended_by_us: GatewayError | None = None
 
@@ -151,6 +152,8 @@ class Relay:
         ex.last_write = self.pipeline.now
         if self.raw is not None:
             self.raw.append(data)
+        elif not self.first:
+            self.first = data
         ex.reply.write(data)
         self.pipeline.count_unfinished(ex, size)
 
@@ -184,7 +187,8 @@ class Relay:
             self._finish()
             return
         usage, is_exact = self._usage_of(captures)
-        is_whole = not dialect.has_terminal and (captures[7] or dialect.tap == "none" or self.raw is not None)
+        is_finished = captures[7] or dialect.tap == "none" or self.raw is not None
+        is_whole = is_finished and not (dialect.has_terminal and dialect.needs_terminal)
         if is_whole or captures[0] == "failed":
             outcome: Outcome = "upstream_error" if captures[0] == "failed" else "ok"
             write_done(
@@ -264,7 +268,11 @@ class Relay:
             self._finish()
             return
         if ex.is_committed:
-            data = refuse.event(ex, error) if self.raw is None else refuse.last_of_array(ex, error)
+            data = (
+                refuse.event(ex, error, _response_id(self.first))
+                if self.raw is None
+                else refuse.last_of_array(ex, error)
+            )
             ex.response_bytes += len(data)
             self._settle_estimated(ex, _OK, outcome, usage, code)
             ex.reply.write(data)
@@ -344,3 +352,10 @@ def _of_array(body: bytes) -> Usage | None:
     rest = b"{" + body[at:]
     start, end = _native.find_path(rest, (b"usageMetadata",)) if at >= 0 else (-1, -1)
     return USAGE["gemini.generate"](rest[start:end], None) if start >= 0 else None
+
+
+def _response_id(first: bytes) -> str:
+    """The id that a Responses stream began with: its last event must name the same one, or SDKs lose our words."""
+    data = first[first.find(b"data:") + 5 :]
+    start, end = _native.find_path(data, (b"response", b"id"))
+    return data[start + 1 : end - 1].decode("utf-8", "replace") if end - start > 2 else ""

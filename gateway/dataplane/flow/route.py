@@ -26,6 +26,7 @@ _PREFIXES = ("/v1", "", "/openai/v1", "/openai")
 _OPENAI = {
     "/responses": ("openai.responses", True),
     "/responses/compact": ("openai.responses", True),
+    "/responses/input_tokens": ("openai.responses", False),
     "/chat/completions": ("openai.chat", True),
     "/embeddings": ("openai.embeddings", True),
 }

@@ -17,7 +17,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
     """One wire format.
 
     `tap` names the native reader that finds usage and the terminal event in a stream. `keep_alive` is what may be sent
-    while the provider is silent. `has_terminal`: a stream ends by an event, not by EOF. `takes_comments`: a client
+    while the provider is silent. `has_terminal`: a stream ends by an event, not by EOF;
+    without `needs_terminal` an answer with a finish reason is whole at EOF too. `takes_comments`: a client
     accepts SSE comments (Gemini's SDKs break on them). `answer_keys` are a whole answer's
     members that tell its cost: usage, model, service tier, and what may hold billed searches (`-` where there is none).
     """
@@ -26,6 +27,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     tap: Tap
     keep_alive: bytes
     has_terminal: bool
+    needs_terminal: bool = True
     takes_comments: bool
     answer_keys: tuple[bytes, bytes, bytes, bytes]
     peek: Callable[[bytes, int], Peek]

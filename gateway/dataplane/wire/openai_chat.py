@@ -64,6 +64,7 @@ OPENAI_CHAT = Dialect(
     tap="openai.chat",
     keep_alive=b": keep-alive\n\n",
     has_terminal=True,
+    needs_terminal=False,  # some compatible servers (GPUStack) leave `[DONE]` out
     takes_comments=True,
     answer_keys=(b"usage", b"model", b"service_tier", b"tool_usage"),
     peek=peek,

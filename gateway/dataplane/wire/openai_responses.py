@@ -24,7 +24,7 @@ def error_event(form: Form, message: str, details: dict[str, Any]) -> bytes:
     """
     code = form.code if form.status < 500 else "server_error"
     response = {
-        "id": f"resp_{details.get('request_id', '')}",
+        "id": details.get("response_id") or f"resp_{details.get('request_id', '')}",
         "object": "response",
         "created_at": 0,
         "status": "failed",
