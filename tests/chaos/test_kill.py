@@ -340,7 +340,6 @@ PIECE = b"event: response.output_text.delta\ndata: " + json.dumps({"delta": "x" 
         # `unfinished_response_bytes` (here 32 MiB) bounds the sum; each answer that it ends early keeps what it has had.
         pytest.param(
             "rsgi", 20, 16, 32 * 6, id="rsgi-large",
-            marks=pytest.mark.xfail(strict=True, reason="flow/pipeline.py: `count_unfinished` ends one answer, not enough of them"),
         ),
     ],
 )  # fmt: skip

@@ -15,13 +15,7 @@ from hypothesis import strategies as st
 from tests.fakes.upstream import FakeUpstream, json_answer
 from tests.harness import KEY, Gateway, config_for
 
-_NOT_YET = pytest.mark.xfail(strict=True, reason="flow/forward.py: a path that is no URL makes a plain 500")
-CORPUS = [
-    pytest.param(
-        file, id=file.name, marks=[_NOT_YET] if file.name in {"any-admin-line-break", "any-admin-space"} else []
-    )
-    for file in sorted((Path(__file__).parent / "corpus" / "edge").iterdir())
-]
+CORPUS = [pytest.param(file, id=file.name) for file in sorted((Path(__file__).parent / "corpus" / "edge").iterdir())]
 """Requests as raw bytes; `$KEY` stands for a good key. Each ends the connection or says `connection: close`."""
 
 BODY = b'{"model":"openai/gpt-4.1-mini","input":"x"}'
@@ -187,7 +181,6 @@ def test_what_a_client_sends_cannot_break_a_header_upstream(gateway: Gateway) ->
         assert not {"x-api-key", "cookie", "x-forwarded-for", "x-agentcc-request-id"} & set(names)
 
 
-@pytest.mark.xfail(strict=True, reason="flow/pipeline.py: `_refuse` reads the rest of a body without a deadline")
 @pytest.mark.parametrize("key", ["", "no-key-at-all"])
 def test_a_body_that_never_comes_is_not_waited_for(gateway: Gateway, key: str) -> None:
     """Also where it is refused before it is read: a client without a key must not hold a place for ever."""
@@ -195,9 +188,6 @@ def test_a_body_that_never_comes_is_not_waited_for(gateway: Gateway, key: str) -
     assert statuses(send(gateway, head + b"{")) in ([401], [408])
 
 
-@pytest.mark.xfail(
-    strict=True, reason="flow/pipeline.py: the body's deadline cancels `_refuse`: a plain 500, no record"
-)
 def test_a_body_that_cannot_fit_is_refused_at_once(gateway: Gateway) -> None:
     """A length of 100 GB is a 413 in words, with a record, not a fault."""
     answer = send(gateway, post(body=b"{").replace(b"content-length: 1", b"content-length: 99999999999"))

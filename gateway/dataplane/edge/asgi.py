@@ -1,6 +1,6 @@
 """The road as a minimal ASGI 3 application: portable to any ASGI server, and the in-process tests' way in.
 
-ASGI's `send` waits for slow clients, so a reply has a window: the provider is read no faster than the client reads.
+ASGI's `send` waits for slow clients, so the provider is read no faster than the client reads.
 """
 
 import asyncio
@@ -17,13 +17,11 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_WINDOW_BYTES = 1 << 20
-
 
 class AsgiIncoming:
     """A request as ASGI tells it."""
 
-    __slots__ = ("_headers", "_is_read", "_receive", "client_ip", "header", "method", "path", "query")
+    __slots__ = ("_headers", "_is_read", "_receive", "client_ip", "header", "is_repeating", "method", "path", "query")
 
     def __init__(self, scope: Message, receive: Receive) -> None:
         self._receive = receive
@@ -34,7 +32,9 @@ class AsgiIncoming:
         client = scope.get("client")
         self.client_ip: str = client[0] if client else ""
         self._headers = [(n.decode("latin-1").lower(), v.decode("latin-1")) for n, v in scope["headers"]]
-        self.header: Callable[[str], str] = defaultdict(str, self._headers).__getitem__
+        by_name = defaultdict(str, self._headers)
+        self.is_repeating = len(by_name) != len(self._headers)
+        self.header: Callable[[str], str] = by_name.__getitem__
 
     def headers(self) -> Iterable[tuple[str, str]]:
         """All headers; names in lower case."""
@@ -56,7 +56,7 @@ class AsgiIncoming:
 
     async def discard(self, limit: int) -> None:
         """See `Incoming.discard`."""
-        if self._is_read:
+        if self._is_read or self.header("content-length").rjust(20, "0") > f"{limit:020}":
             return
         size = 0
         async for chunk in self._chunks():
@@ -77,7 +77,7 @@ class AsgiIncoming:
 class AsgiReply:
     """See `Reply`. Calls queue messages; `pump` sends them and tells what has left."""
 
-    window_bytes = _WINDOW_BYTES
+    is_waiting = True
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive

@@ -16,6 +16,7 @@ from gateway.dataplane.edge.local import local_answer
 from gateway.dataplane.flow import Headers, Pipeline, forward_to_admin
 
 _CUT = "the request body broke off"
+_ACKNOWLEDGE_BYTES = 256 << 10  # a call per piece would cost more than it tells
 _FAILED_SEND = "PyErrAwaitable"
 """What Granian 2.8.7 gives back instead of queueing when the response's reader has gone (measured)."""
 
@@ -23,7 +24,7 @@ _FAILED_SEND = "PyErrAwaitable"
 class RsgiIncoming:
     """A request as RSGI tells it."""
 
-    __slots__ = ("_headers", "_is_read", "_proto", "_scope", "header", "method", "path", "query")
+    __slots__ = ("_headers", "_is_read", "_proto", "_scope", "header", "is_repeating", "method", "path", "query")
 
     def __init__(self, scope: Any, proto: Any) -> None:
         self._scope = scope
@@ -33,7 +34,9 @@ class RsgiIncoming:
         self.path: str = scope.path
         self.query: str = scope.query_string
         self._headers: list[tuple[str, str]] = scope.headers.items()
-        self.header: Callable[[str], str] = defaultdict(str, self._headers).__getitem__
+        by_name = defaultdict(str, self._headers)
+        self.is_repeating = len(by_name) != len(self._headers)
+        self.header: Callable[[str], str] = by_name.__getitem__
 
     @property
     def client_ip(self) -> str:
@@ -71,7 +74,7 @@ class RsgiIncoming:
 
     async def discard(self, limit: int) -> None:
         """See `Incoming.discard`."""
-        if self._is_read:
+        if self._is_read or self.header("content-length").rjust(20, "0") > f"{limit:020}":
             return
         size = 0
         async for chunk in self._proto:
@@ -81,15 +84,16 @@ class RsgiIncoming:
 
 
 class RsgiReply:
-    """See `Reply`; RSGI never waits, so there is no window."""
+    """See `Reply`; RSGI never waits, so whatever was handed over has left as far as anybody can tell."""
 
-    __slots__ = ("_on_left", "_proto", "_transport", "_watcher", "on_sent")
+    __slots__ = ("_on_left", "_proto", "_transport", "_unacknowledged", "_watcher", "on_sent")
 
-    window_bytes = 0
+    is_waiting = False
 
     def __init__(self, proto: Any) -> None:
         self._proto = proto
         self._transport: Any = None
+        self._unacknowledged = 0
         self._on_left: Callable[[], None] | None = None
         self.on_sent: Callable[[int], None] | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -103,6 +107,10 @@ class RsgiReply:
 
     def write(self, data: bytes) -> None:
         sent = self._transport.send_bytes(data)
+        self._unacknowledged += len(data)
+        if self._unacknowledged > _ACKNOWLEDGE_BYTES and self.on_sent is not None:
+            self.on_sent(self._unacknowledged)
+            self._unacknowledged = 0
         if type(sent).__name__ == _FAILED_SEND and self._on_left is not None:
             self._on_left()  # an HTTP/2 client that reset its stream: its connection, and so the watch, goes on
 

@@ -1,6 +1,8 @@
 """From a checked file to a Policy: providers with their credentials, resolver, keys. A failed build changes nothing."""
 
 import difflib
+import os
+import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
@@ -20,6 +22,8 @@ from gateway.dataplane.routing import Resolver
 from gateway.dataplane.wire import DIALECTS
 
 _NO_KEY = "none"
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t -~\x80-\xff]*")
 CLIENT_KEY = "client"
 """`api_key: client` lets a ChatGPT-login Codex's own bearer pass to this provider, and nothing of ours."""
 
@@ -99,6 +103,11 @@ def _provider(name: str, row: ProviderConfig, source: str) -> Provider:
         raise ConfigError(source, f"{path}.base_url", "is missing", f"it depends on your account: {spec.base_url_form}")
     if row.base_url is not None and not row.base_url.startswith(("http://", "https://")):
         raise ConfigError(source, f"{path}.base_url", f"is {row.base_url!r}", "begin it with http:// or https://")
+    if row.ca_file and not os.access(row.ca_file, os.R_OK):
+        raise ConfigError(source, f"{path}.ca_file", f"is {row.ca_file!r}, which cannot be read")
+    for header, value in row.headers.items():
+        if not _HEADER_NAME.fullmatch(header) or not _HEADER_VALUE.fullmatch(value):
+            raise ConfigError(source, f"{path}.headers.{header}", "is not a header that HTTP allows")
     bases = {d: spec.base(d, row.base_url or "") if spec else resource_base(row.base_url or "", d) for d in dialects}
     headers = _credential(name, row, spec, dialects, source) + tuple((n.lower(), v) for n, v in row.headers.items())
     return Provider(

@@ -27,12 +27,13 @@ _ID = re.compile(r"[!-~]{1,128}")
 class Reply(Protocol):
     """How the edge answers. Calls never block.
 
-    A reply that can tell what a slow client has taken has `window_bytes` > 0 and calls `on_sent` with each count.
+    `is_waiting`: it tells what a slow client has really taken, so the provider is read no faster. Either way `on_sent` is
+    called with the bytes that need not be held back any more.
 
     One of: `whole`; or `start`, `write` …, `finish`.
     """
 
-    window_bytes: int
+    is_waiting: bool
     on_sent: Callable[[int], None] | None
 
     def whole(self, status: int, headers: Headers, body: bytes) -> None:
@@ -57,6 +58,8 @@ class Incoming(Protocol):
     method: str
     path: str
     query: str
+    is_repeating: bool
+    """Whether any header name comes more than once."""
 
     @property
     def client_ip(self) -> str:

@@ -1,6 +1,9 @@
 """`/-/*` of the public port goes to the control plane, with the client's address vouched for by a secret."""
 
 import asyncio
+from urllib.parse import quote
+
+from msgspec.json import Encoder
 
 from gateway.base.core.errors import GatewayError
 from gateway.dataplane.flow.exchange import Headers, Incoming, Reply
@@ -9,6 +12,8 @@ from gateway.dataplane.upstream import Captures
 from gateway.dataplane.upstream.headers import HOP_BY_HOP
 
 _LIMIT_BYTES = 1 << 20
+_BODY_S = 10.0
+_encode = Encoder().encode
 _JSON = [("content-type", "application/json")]
 _DOWN = b'{"error":{"code":"control_plane_down","message":"the control plane is not answering; exchanges go on"}}'
 _OURS = "x-agentcc-forwarded-"
@@ -49,7 +54,11 @@ class _Forward:
 async def forward_to_admin(pipeline: Pipeline, incoming: Incoming, reply: Reply) -> None:
     """Answer a request for `/-/…` with the control plane's answer; 502 when it is down (exchanges go on)."""
     try:
-        body = await incoming.body(_LIMIT_BYTES) if incoming.method in ("POST", "PUT", "PATCH") else None
+        async with asyncio.timeout(_BODY_S):
+            body = await incoming.body(_LIMIT_BYTES) if incoming.method in ("POST", "PUT", "PATCH") else None
+    except TimeoutError:
+        reply.whole(408, _JSON, b'{"error":{"code":"body_timeout"}}')
+        return
     except GatewayError as error:
         reply.whole(error.status, _JSON, b'{"error":{"code":"%s"}}' % error.code.encode())
         return
@@ -59,17 +68,21 @@ async def forward_to_admin(pipeline: Pipeline, incoming: Incoming, reply: Reply)
     headers.append((_OURS + "secret", pipeline.admin_secret))
     finished: asyncio.Future[None] = pipeline.loop.create_future()
     query = f"?{incoming.query}" if incoming.query else ""
-    pipeline.client().start(
-        _Forward(reply, finished),
-        incoming.method,
-        f"{pipeline.admin_url}{incoming.path}{query}",
-        headers,
-        body,
-        "none",
-        drop_usage_chunk=False,
-        collect=True,
-        timeouts=pipeline.policy.timeouts,
-        max_response_bytes=32 << 20,
-        window_bytes=0,
-    )
+    try:
+        pipeline.client().start(
+            _Forward(reply, finished),
+            incoming.method,
+            pipeline.admin_url + quote(incoming.path, safe="/-._~") + query,
+            headers,
+            body,
+            "none",
+            drop_usage_chunk=False,
+            collect=True,
+            timeouts=pipeline.policy.timeouts,
+            max_response_bytes=32 << 20,
+            window_bytes=0,
+        )
+    except ValueError as exc:  # a header or query that HTTP does not allow
+        reply.whole(400, _JSON, _encode({"error": {"code": "bad_request", "message": str(exc)}}))
+        return
     await finished

@@ -7,9 +7,17 @@ this module calls them in order. A refusal on the way is one GatewayError, answe
 import asyncio
 import traceback
 from time import perf_counter
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
-from gateway.base.core.errors import BodyTimeout, Bug, GatewayError, ModelForbidden, Overloaded, ResponseTooLarge
+from gateway.base.core.errors import (
+    BadRequest,
+    BodyTimeout,
+    Bug,
+    GatewayError,
+    ModelForbidden,
+    Overloaded,
+    ResponseTooLarge,
+)
 from gateway.base.core.ids import RequestIds
 from gateway.base.core.plan import Deployment
 from gateway.base.core.record import Outcome
@@ -30,10 +38,17 @@ from gateway.dataplane.wire.decode import decoded
 from gateway.dataplane.wire.openai_chat import asks_for_usage, usage_edit
 from gateway.dataplane.wire.peek import Edit, edited
 
+_WINDOW_BYTES = 1 << 20
+"""What the native client reads ahead of the event loop for one answer."""
+
 _OFF_LOOP_BYTES = 1 << 20
 _DAY_S = 86_400
 _DISCARD_BYTES = 256 << 20
-"""How much of a refused body is read and forgotten, so that the client gets to read our words."""
+_DISCARD_S = 2.0
+"""How much of a refused body is read and forgotten, and for how long, so that the client gets to read our words."""
+
+_RECORDED_ONCE = ("authorization", "x-api-key", "x-goog-api-key", "content-encoding", "content-type")
+_QUERY_CREDENTIALS = frozenset({"key", "access_token", "oauth_token", "$httpheaders"})
 
 
 class Pipeline:
@@ -94,6 +109,8 @@ class Pipeline:
         ex.dialect = dialect_of_path(incoming.path)
         if self.is_draining:
             raise Overloaded("the gateway is shutting down; try again")
+        if incoming.is_repeating:
+            _refuse_repeats(incoming)
         route = find_route(incoming.method, incoming.path)
         ex.dialect = route.dialect
 
@@ -147,7 +164,7 @@ class Pipeline:
         client = self.client(provider.ca_file)
         is_raw = route.is_stream and "alt=sse" not in incoming.query
         relay = Relay(self, ex, client, is_billable=route.is_billable, is_raw=is_raw)
-        headers = for_provider(incoming.headers(), _credentials(ex, deployment), incoming.header("connection"))
+        headers = for_provider(incoming.headers(), _credentials(ex, deployment), _connection(incoming))
         url = _url(provider.bases[route.dialect.name], route, deployment.model, incoming.query)
         write_open(ex, self.recorder)
         ex.overhead += perf_counter() - began
@@ -164,12 +181,11 @@ class Pipeline:
                 collect=not is_raw,
                 timeouts=policy.timeouts,
                 max_response_bytes=policy.limits.max_response_bytes,
-                window_bytes=ex.reply.window_bytes,
+                window_bytes=_WINDOW_BYTES,
             )
         except ValueError as exc:
             relay.on_failed("connect", str(exc), None)
-        if ex.reply.window_bytes:
-            ex.reply.on_sent = lambda count: client.ack(relay.upstream, count)
+        ex.reply.on_sent = lambda count: client.ack(relay.upstream, count)
         return relay
 
     def _catalogue(self, ex: Exchange, route: Route) -> None:
@@ -199,10 +215,12 @@ class Pipeline:
         if isinstance(relay, Relay):
             relay.on_bug(error)
             return
+        ex.body_deadline = 0.0  # a second cancellation would take the answer with it
         try:
-            await ex.incoming.discard(_DISCARD_BYTES)
-        except (GatewayError, RuntimeError):
-            pass  # a body that breaks off changes nothing: it is refused anyway
+            async with asyncio.timeout(_DISCARD_S):
+                await ex.incoming.discard(_DISCARD_BYTES)
+        except (GatewayError, RuntimeError, TimeoutError):
+            pass  # a body that breaks off or never comes changes nothing: it is refused anyway
         ex.deployment = None
         status = refuse.status_of(ex, error)
         write_done(ex, self.recorder, status=status, outcome=outcome, error_code=error.code)
@@ -228,14 +246,15 @@ class Pipeline:
 
         Only where the server interface never waits: else the window bounds what a slow client holds up.
         """
-        if ex.reply.window_bytes:
+        if ex.reply.is_waiting:
             return
         ex.counted_bytes += size
         self.unfinished_bytes += size
         if self.unfinished_bytes > self.policy.limits.unfinished_response_bytes:
-            largest = max(self.open_exchanges.values(), key=lambda other: other.counted_bytes)
-            if isinstance(largest.relay, Relay):
-                largest.relay.end_early(
+            relays = [other.relay for other in self.open_exchanges.values() if isinstance(other.relay, Relay)]
+            going_on = [relay for relay in relays if relay.is_ended_by_us is None]
+            if going_on:
+                max(going_on, key=lambda relay: relay.ex.counted_bytes).end_early(
                     ResponseTooLarge("the gateway holds too many unfinished answers; this one was the largest")
                 )
 
@@ -285,9 +304,25 @@ def _url(base: str, route: Route, model: str, query: str) -> str:
     resource = route.resource
     if route.dialect.name == "gemini.generate":
         resource = f"/models/{quote(model, safe='/@~.-_')}:{resource}"
-    if query and "key=" in query:  # a Gemini client's credential may travel in the query
-        query = "&".join(part for part in query.split("&") if not part.startswith("key="))
+    if query:  # a Gemini client's credential may travel in the query
+        parts = query.split("&")
+        query = "&".join(p for p in parts if unquote_plus(p.partition("=")[0]).lower() not in _QUERY_CREDENTIALS)
     return f"{base}{resource}?{query}" if query else base + resource
+
+
+def _refuse_repeats(incoming: Incoming) -> None:
+    """Two values of a header that must have one mean different things to different readers. Raises BadRequest."""
+    names = [name for name, _ in incoming.headers()]
+    for name in _RECORDED_ONCE:
+        if names.count(name) > 1:
+            raise BadRequest(f"the header `{name}` is there {names.count(name)} times; send it once")
+
+
+def _connection(incoming: Incoming) -> str:
+    """The Connection header, all of its lines: what it names is not for the provider."""
+    if not incoming.is_repeating:
+        return incoming.header("connection")
+    return ",".join(value for name, value in incoming.headers() if name == "connection")
 
 
 def _credentials(ex: Exchange, deployment: Deployment) -> tuple[tuple[str, str], ...]:

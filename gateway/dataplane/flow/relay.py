@@ -146,6 +146,8 @@ class Relay:
 
     def on_data(self, data: bytes) -> None:
         """Whole events go on as they came."""
+        if self.is_ended_by_us is not None:
+            return
         ex = self.ex
         size = len(data)
         ex.response_bytes += size
