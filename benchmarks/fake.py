@@ -30,6 +30,8 @@ _ANSWER_HEADERS = [("content-type", "application/json"), ("x-request-id", "req_1
 class Incoming:
     """A request that is already here."""
 
+    is_repeating = False
+
     def __init__(self, body: bytes, is_stream: bool) -> None:
         self.method, self.path, self.query, self.client_ip = "POST", "/v1/responses", "", "127.0.0.1"
         self._headers = bodies.headers(is_stream=is_stream)
@@ -51,7 +53,7 @@ class Incoming:
 class Reply:
     """A client that takes everything."""
 
-    window_bytes = 0
+    is_waiting = False
     on_sent: Any = None
 
     def whole(self, status: int, headers: Any, body: bytes) -> None:
