@@ -208,3 +208,22 @@ def test_a_key_is_never_logged_or_journaled(gateway: Gateway, client: httpx.Clie
     kept = gateway.stderr() + json.dumps(gateway.records())
     for secret in (KEY, DENIED, "sk-upstream-openai", "PROMPT-TEXT", "ANSWER-TEXT"):
         assert secret not in kept
+
+
+def test_a_repeated_credential_is_refused(gateway: Gateway, fake: FakeUpstream) -> None:
+    """Which of two keys counts is nobody's to guess."""
+    headers = [("authorization", f"Bearer {KEY}"), ("authorization", f"Bearer {DENIED}")]
+    got = httpx.post(f"{gateway.url}/v1/responses", json=request("openai.responses"), headers=headers)
+    assert (got.status_code, fake.received) == (400, [])
+    assert "`authorization` is there 2 times" in got.json()["error"]["message"]
+
+
+def test_what_is_for_us_alone_never_crosses(gateway: Gateway, client: httpx.Client, fake: FakeUpstream) -> None:
+    """Credentials in the query, headers that any Connection line names, and where the client sits stay here."""
+    fake.answers.append(json_answer(b"{}"))
+    query = f"?k%65y={KEY}&access_token=t&%24httpHeaders=h&alt=json"
+    headers = [("connection", "x-secret"), ("connection", "keep-alive"), ("x-secret", "1"), ("x-forwarded-for", "10.0.0.1")]
+    client.post(GEMINI_PATH + query, json={"contents": []}, headers=headers)
+    sent = fake.received[0]
+    assert sent.path == f"{GEMINI_PATH}?alt=json"
+    assert sent.header("x-secret") == sent.header("x-forwarded-for") == ""

@@ -47,7 +47,7 @@ _DISCARD_BYTES = 256 << 20
 _DISCARD_S = 2.0
 """How much of a refused body is read and forgotten, and for how long, so that the client gets to read our words."""
 
-_RECORDED_ONCE = ("authorization", "x-api-key", "x-goog-api-key", "content-encoding", "content-type")
+_SINGLE_HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "content-encoding", "content-type")
 _QUERY_CREDENTIALS = frozenset({"key", "access_token", "oauth_token", "$httpheaders"})
 
 
@@ -313,7 +313,7 @@ def _url(base: str, route: Route, model: str, query: str) -> str:
 def _refuse_repeats(incoming: Incoming) -> None:
     """Two values of a header that must have one mean different things to different readers. Raises BadRequest."""
     names = [name for name, _ in incoming.headers()]
-    for name in _RECORDED_ONCE:
+    for name in _SINGLE_HEADERS:
         if names.count(name) > 1:
             raise BadRequest(f"the header `{name}` is there {names.count(name)} times; send it once")
 

@@ -161,6 +161,8 @@ class Relay:
 
     def on_terminal(self, data: bytes, captures: Captures) -> None:
         """The terminal event: the record is written, then cost comment and event leave together."""
+        if self.is_ended_by_us is not None:
+            return  # what came before it was held back, so it would be a lie
         ex = self.ex
         usage, is_exact = self._usage_of(captures, data)
         cost = cost_of(ex, usage, _name(captures[3]))
@@ -189,6 +191,9 @@ class Relay:
             self._finish()
             return
         usage, is_exact = self._usage_of(captures)
+        if self.is_ended_by_us is not None:
+            self._end_with(self.is_ended_by_us, "cut", usage, self.is_ended_by_us.code)
+            return
         is_finished = captures[7] or dialect.tap == "none" or self.raw is not None
         is_whole = is_finished and not (dialect.has_terminal and dialect.needs_terminal)
         if is_whole or captures[0] == "failed":
@@ -210,7 +215,7 @@ class Relay:
             return
         seen = self._reported(captures) if captures else None
         events, size = (captures[5], captures[6]) if captures else (0, 0)
-        usage = NO_USAGE if code in _NEVER_SENT else estimated_usage(ex, seen, events, size)
+        usage = NO_USAGE if code in _NEVER_SENT or not self.is_billable else estimated_usage(ex, seen, events, size)
         if self.is_client_gone:
             self._settle_estimated(ex, 499, "disconnected", usage, "client_disconnected")
             self._finish()
