@@ -7,7 +7,7 @@ use agentcc_core::chain;
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
-/// With its `errno`, by which the journal tells a full disk from the rest; PyO3's own conversion leaves it out.
+/// With its `errno`, by which the journal tells a full disk from the rest; `PyO3`'s own conversion leaves it out.
 fn os_error(error: &io::Error) -> PyErr {
     match error.raw_os_error() {
         Some(code) => PyOSError::new_err((code, error.to_string())),
