@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
         )
         for slot in range(workers)
     ]
-    children.append(_control_plane(path_of_config, admin_port, admin_secret))
+    children.append(_control_plane(path_of_config, kept, admin_port, admin_secret))
     if simulator_port:
         children.append(_simulator(simulator_port))
     scheme = "https" if config.server.tls else "http"
@@ -208,10 +208,10 @@ def _worker(slot: int, workers: int, fd: int, config: str, admin_url: str, secre
     return Child(f"worker-{slot}", arguments, (fd,), {"AGENTCC_ADMIN_SECRET": secret})
 
 
-def _control_plane(config: str, port: int, secret: str) -> Child:
+def _control_plane(config: str, kept: str, port: int, secret: str) -> Child:
     def arguments(lifeline: int, status: int) -> list[str]:
         return [
-            "-m", "gateway.controlplane.main", "--config", config, "--port", str(port),
+            "-m", "gateway.controlplane.main", "--config", config, "--kept", kept, "--port", str(port),
             "--lifeline", str(lifeline), "--status", str(status),
         ]  # fmt: skip
 

@@ -122,10 +122,22 @@ async def _keep_retention(config: GatewayConfig) -> None:
         await asyncio.sleep(_RETENTION_INTERVAL_S)
 
 
+def _load(path: str, kept: str) -> GatewayConfig:
+    """The configuration, or the last good one that the workers kept. Raises ConfigError when there is neither."""
+    try:
+        return load_config(path)
+    except ConfigError as exc:
+        if not kept or not Path(kept).exists():
+            raise
+        log("error", "config_rejected", reason=str(exc), kept=kept)
+        return load_config(kept)
+
+
 def main() -> int:
     """Entry of the process; exit code 2 when it cannot start."""
     parser = argparse.ArgumentParser(prog="agentcc-control-plane")
     parser.add_argument("--config", required=True)
+    parser.add_argument("--kept", default="", help="the last good version, for a start while the file is bad")
     for name in ("--port", "--lifeline", "--status"):
         parser.add_argument(name, type=int)
     args = parser.parse_args()
@@ -139,7 +151,7 @@ def main() -> int:
     try:
         uvloop.run(
             run_control_plane(
-                load_config(args.config),
+                _load(args.config, args.kept),
                 port=args.port,
                 forward_secret=os.environ.pop("AGENTCC_ADMIN_SECRET", ""),
                 lifeline=args.lifeline,

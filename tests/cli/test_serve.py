@@ -295,6 +295,16 @@ def test_exchanges_go_on_without_the_control_plane(two: Gateway, fake: FakeUpstr
     wait_until(knows, 5, "the ledger has the exchange that it missed")
 
 
+def test_the_control_plane_comes_back_while_the_file_is_bad(fake: FakeUpstream, tmp_path: Path) -> None:
+    """A typo in the file costs no metrics, even when the control plane dies meanwhile."""
+    with Gateway(tmp_path, config_for(fake.url)) as gateway:
+        gateway.file.write_text("server: {hoost: 1}")
+        wait_until(lambda: gateway.logs("config_rejected"), 3, "the workers have refused the file")
+        os.kill(gateway.children()["control-plane"], signal.SIGKILL)
+        wait_until(lambda: httpx.get(f"{gateway.url}/-/metrics").status_code == 502, 3, "it is away")
+        wait_until(lambda: httpx.get(f"{gateway.url}/-/metrics").status_code == 200, 10, "it is back")
+
+
 def test_workers_end_when_the_supervisor_is_killed(fake: FakeUpstream, tmp_path: Path) -> None:
     """Nobody is left behind; an open stream still ends as it should."""
     gateway = Gateway(tmp_path, config_for(fake.url, workers=2)).start()

@@ -222,7 +222,12 @@ def test_what_is_for_us_alone_never_crosses(gateway: Gateway, client: httpx.Clie
     """Credentials in the query, headers that any Connection line names, and where the client sits stay here."""
     fake.answers.append(json_answer(b"{}"))
     query = f"?k%65y={KEY}&access_token=t&%24httpHeaders=h&alt=json"
-    headers = [("connection", "x-secret"), ("connection", "keep-alive"), ("x-secret", "1"), ("x-forwarded-for", "10.0.0.1")]
+    headers = [
+        ("connection", "x-secret"),
+        ("connection", "keep-alive"),
+        ("x-secret", "1"),
+        ("x-forwarded-for", "10.0.0.1"),
+    ]
     client.post(GEMINI_PATH + query, json={"contents": []}, headers=headers)
     sent = fake.received[0]
     assert sent.path == f"{GEMINI_PATH}?alt=json"

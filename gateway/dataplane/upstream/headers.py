@@ -41,7 +41,8 @@ def for_provider(
     denied = _REQUEST_DENIED
     if connection and connection.lower() not in ("keep-alive", "close"):
         denied = denied | {name.strip().lower() for name in connection.split(",")}
-    if len(extra) > 1 or (extra and extra[0][0] not in CREDENTIALS):  # an operator's own headers: a client must not come before them
+    if len(extra) > 1 or (extra and extra[0][0] not in CREDENTIALS):
+        # an operator's own headers: a client must not come before them
         denied = denied | {name for name, _ in extra}
     headers = [item for item in client if item[0] not in denied and item[0][:10] != "x-agentcc-"]
     headers.extend(extra)
