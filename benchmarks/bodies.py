@@ -53,7 +53,7 @@ def _id(rng: random.Random, prefix: str) -> str:
 def _step(rng: random.Random, size: int) -> list[dict[str, Any]]:
     """A tool call and its output."""
     call = _id(rng, "call")
-    arguments = json.dumps({"cmd": _prose(rng, 80), "workdir": "/work/project"})
+    arguments = json.dumps({"cmd": _prose(rng, 80), "workdir": "/home/dev/project"})
     output = f"Chunk ID: {rng.getrandbits(24):06x}\nWall time: 0.0500 seconds\nOutput:\n{_prose(rng, size)}\n"
     return [
         {"type": "function_call", "id": _id(rng, "fc"), "name": "tool_1", "arguments": arguments, "call_id": call},

@@ -41,7 +41,7 @@ CODEX_FILES = {
     "no last newline": "# mine\nmodel = 'gpt-5.5'",
     "comments, order, tables": (
         '# top comment\n\nmodel_reasoning_effort = "high"   # why not\n\n[model_providers.other]\nname = "o"\n'
-        'base_url = "http://o" \n\n[projects."/work/a b"]\ntrust_level = "trusted"\n\n# the end\n'
+        'base_url = "http://o" \n\n[projects."/src/a b"]\ntrust_level = "trusted"\n\n# the end\n'
     ),
     "windows": 'model = "gpt-5.5"\r\n[tui]\r\ntheme = "x"\r\n',
     "byte order mark": '\ufeffmodel = "gpt-5.5"\n[tui]\n',
