@@ -7,37 +7,10 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from gateway.base.core.struct import Record
 from gateway.base.journal import Batch
 from gateway.base.journal.line import kind_of
 from gateway.base.telemetry.log import is_enabled, log_many
-
-
-class _Who(Record, frozen=True, omit_defaults=True):
-    key: str = ""
-    user: str = ""
-    team: str = ""
-
-
-class _View(Record, frozen=True, omit_defaults=True):
-    request_id: str
-    ts: str
-    principal: _Who
-    session_id: str = ""
-    dialect: str = ""
-    client: str = ""
-    model_requested: str = ""
-    model_used: str = ""
-    status: int = 0
-    outcome: str = ""
-    error_code: str = ""
-    cost_nusd: int = 0
-    cost_basis: str = ""
-    latency_ms: float = 0.0
-    ttfb_ms: float = 0.0
-
-
-_decode = msgspec.json.Decoder(_View).decode
+from gateway.controlplane.projections.view import decode_done
 
 
 def log_exchanges(batches: Iterable[Batch], since: str) -> None:
@@ -45,9 +18,8 @@ def log_exchanges(batches: Iterable[Batch], since: str) -> None:
 
     The bound keeps a ledger that is built anew from writing years of lines again.
     """
-    if not is_enabled("info"):
-        return
-    log_many("info", "exchange", _lines(batches, since))
+    if is_enabled("info"):
+        log_many("info", "exchange", _lines(batches, since))
 
 
 def _lines(batches: Iterable[Batch], since: str) -> Iterator[dict[str, object]]:
@@ -56,7 +28,7 @@ def _lines(batches: Iterable[Batch], since: str) -> Iterator[dict[str, object]]:
             if kind_of(line.payload) != "done":
                 continue
             try:
-                view = _decode(line.payload)
+                view = decode_done(line.payload)
             except msgspec.MsgspecError:
                 continue  # the ledger reports lines that it cannot read
             if view.ts >= since:
