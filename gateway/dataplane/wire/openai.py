@@ -44,5 +44,7 @@ def upstream_message(body: bytes) -> str:
     if isinstance(found.error, _Error) and found.error.message:
         return found.error.message
     return (
-        found.error if isinstance(found.error, str) and found.error else found.message or body[:_SHOWN_BYTES].decode()
+        found.error
+        if isinstance(found.error, str) and found.error
+        else found.message or body[:_SHOWN_BYTES].decode("utf-8", "replace")
     )

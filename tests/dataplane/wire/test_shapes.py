@@ -69,3 +69,9 @@ def test_an_edit_leaves_every_other_byte() -> None:
     assert edited(body, [(start, start + 3, "new/name"), (1, 1, b'"k":1,')]) == (
         b'{"k":1, "a":1.50,\n"model" : "new/name","z":"\\u00e9"}'
     )
+
+
+def test_a_long_error_of_unknown_shape_is_shown_from_its_start() -> None:
+    """Cut wherever it may be, also inside a character."""
+    body = b'{"detail":"' + "é".encode() * 2000 + b'"}'
+    assert DIALECTS["openai.chat"].upstream_message(body).startswith('{"detail":"é')
