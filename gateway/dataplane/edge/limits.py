@@ -15,6 +15,15 @@ def declared_length(value: str, limit: int) -> int:
     return length
 
 
+def declares_more(value: str, limit: int) -> bool:
+    """Whether a Content-Length is over `limit` bytes, or no number at all; an absent one is not."""
+    try:
+        declared_length(value, limit)
+    except (BadRequest, BodyTooLarge):
+        return True
+    return False
+
+
 def check_length(declared: int, received: int) -> None:
     """Raises BadRequest when a body of declared length was cut short."""
     if declared >= 0 and declared != received:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from gateway.base.core.errors import BadRequest, BodyTooLarge
-from gateway.dataplane.edge.limits import check_length, declared_length
+from gateway.dataplane.edge.limits import check_length, declared_length, declares_more
 from gateway.dataplane.edge.local import local_answer
 from gateway.dataplane.flow import Headers, Pipeline, forward_to_admin
 
@@ -74,7 +74,7 @@ class RsgiIncoming:
 
     async def discard(self, limit: int) -> None:
         """See `Incoming.discard`."""
-        if self._is_read or self.header("content-length").rjust(20, "0") > f"{limit:020}":
+        if self._is_read or declares_more(self.header("content-length"), limit):
             return
         size = 0
         async for chunk in self._proto:

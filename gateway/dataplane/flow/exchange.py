@@ -83,7 +83,7 @@ class Exchange:
 
     __slots__ = (
         "body_deadline", "client", "counted_bytes", "deployment", "dialect", "family", "grant", "hold_nusd",
-        "incoming", "is_committed", "is_opened", "is_settled", "is_stream", "is_timed_out", "is_watched", "last_write",
+        "incoming", "is_committed", "is_settled", "is_stream", "is_timed_out", "is_watched", "last_write",
         "model_requested", "overhead", "policy", "principal", "relay", "reply", "request_bytes", "request_id",
         "response_bytes", "session_id", "started", "started_at", "task", "ttfb_us",
     )  # fmt: skip
@@ -113,7 +113,6 @@ class Exchange:
         self.overhead = 0.0
         self.ttfb_us = 0
         self.is_stream = False
-        self.is_opened = False
         self.is_committed = False
         self.is_settled = False
         self.is_timed_out = False

@@ -23,7 +23,7 @@ def stamp(headers: Headers, ex: Exchange, cost_nusd: int) -> Headers:
     if deployment is None:
         headers.extend(_NOTHING_SERVED)
     else:
-        headers.append(("x-agentcc-model-used", f"{deployment.provider.name}/{deployment.model}"))
+        headers.append(("x-agentcc-model-used", deployment.name))
         headers.append(("x-agentcc-provider", deployment.provider.name))
         headers.append(("x-agentcc-cache", "bypass"))
     headers.append(("x-agentcc-cost", usd(cost_nusd)))

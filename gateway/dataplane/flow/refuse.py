@@ -3,7 +3,7 @@
 from gateway.base.core.errors import GatewayError
 from gateway.dataplane.flow.exchange import Exchange
 from gateway.dataplane.flow.headers import stamp
-from gateway.dataplane.wire import DIALECTS, Dialect, details_of, form_of
+from gateway.dataplane.wire import DIALECTS, Dialect, Form, details_of, form_of
 
 _FALLBACK = DIALECTS["openai.responses"]
 
@@ -18,21 +18,22 @@ def status_of(ex: Exchange, error: GatewayError) -> int:
     return form_of(ex.family, error).status
 
 
-def answer(ex: Exchange, error: GatewayError) -> int:
-    """Send `error` as the whole answer; gives the status sent."""
+def answer(ex: Exchange, error: GatewayError) -> None:
+    """Send `error` as the whole answer."""
     form = form_of(ex.family, error)
-    body = dialect_of(ex).error_body(form, error.message, details_of(error, ex.policy.version, ex.request_id))
+    body = _body(ex, form, error)
     headers = stamp([("content-type", "application/json"), *form.headers], ex, 0)
     ex.response_bytes = len(body)
     ex.reply.whole(form.status, headers, body)
-    return form.status
 
 
 def last_of_array(ex: Exchange, error: GatewayError) -> bytes:
     """`error` as the last element of a JSON array that has begun (Gemini streams without `alt=sse`)."""
-    form = form_of(ex.family, error)
-    body = dialect_of(ex).error_body(form, error.message, details_of(error, ex.policy.version, ex.request_id))
-    return (b"," if ex.response_bytes else b"[") + body + b"]"
+    return (b"," if ex.response_bytes else b"[") + _body(ex, form_of(ex.family, error), error) + b"]"
+
+
+def _body(ex: Exchange, form: Form, error: GatewayError) -> bytes:
+    return dialect_of(ex).error_body(form, error.message, details_of(error, ex.policy.version, ex.request_id))
 
 
 def event(ex: Exchange, error: GatewayError, response_id: str = "") -> bytes:

@@ -217,7 +217,7 @@ class Relay:
         events, size = (captures[5], captures[6]) if captures else (0, 0)
         usage = NO_USAGE if code in _NEVER_SENT or not self.is_billable else estimated_usage(ex, seen, events, size)
         if self.is_client_gone:
-            self._settle_estimated(ex, 499, "disconnected", usage, "client_disconnected")
+            self._settle_estimated(499, "disconnected", usage, "client_disconnected")
             self._finish()
             return
         error = self.is_ended_by_us or _FAULTS.get(code, UpstreamProtocolError)(
@@ -281,23 +281,23 @@ class Relay:
                 else refuse.last_of_array(ex, error)
             )
             ex.response_bytes += len(data)
-            self._settle_estimated(ex, _OK, outcome, usage, code)
+            self._settle_estimated(_OK, outcome, usage, code)
             ex.reply.write(data)
         else:
             # the record first: its status is the one that `answer` will send
-            self._settle_estimated(ex, refuse.status_of(ex, error), outcome, usage, code)
+            self._settle_estimated(refuse.status_of(ex, error), outcome, usage, code)
             refuse.answer(ex, error)
         self._finish()
 
-    def _settle_estimated(self, ex: Exchange, status: int, outcome: Outcome, usage: Usage, code: str) -> None:
+    def _settle_estimated(self, status: int, outcome: Outcome, usage: Usage, code: str) -> None:
         write_done(
-            ex,
+            self.ex,
             self.pipeline.recorder,
             status=status,
             outcome=outcome,
             error_code=code,
             usage=usage,
-            cost=cost_of(ex, usage),
+            cost=cost_of(self.ex, usage),
             basis="none" if usage is NO_USAGE else "estimated",
         )
 

@@ -110,7 +110,6 @@ def write_open(ex: Exchange, recorder: Recorder) -> None:
             )
         )
     )
-    ex.is_opened = True
 
 
 def write_done(

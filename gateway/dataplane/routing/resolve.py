@@ -106,15 +106,11 @@ class Resolver:
 
     def _unknown(self, asked: str, why: str) -> UnknownModel:
         names = [f"{p.name}/{m}" for p in self._providers.values() for m in (p.models or self._known(p.name))]
-        bare = asked.rsplit("/", 1)[-1]
-        near = (
-            difflib.get_close_matches(asked, names, n=3, cutoff=0.5)
-            or [
-                n
-                for n in names
-                if n.rsplit("/", 1)[-1] in difflib.get_close_matches(bare, _bare(names), n=3, cutoff=0.5)
-            ][:3]
-        )
+        bare = _bare(asked)
+        near = difflib.get_close_matches(asked, names, n=3, cutoff=0.5)
+        if not near:
+            close = difflib.get_close_matches(bare, [_bare(n) for n in names], n=3, cutoff=0.5)
+            near = [n for n in names if _bare(n) in close][:3]
         text = f"model `{asked[:200]}` is not served here"
         text += f": {why}" if why else ""
         if near and not why:
@@ -138,5 +134,5 @@ def _listed(provider: Provider, model: str) -> str | None:
     return same[0] if len(same) == 1 else None
 
 
-def _bare(names: list[str]) -> list[str]:
-    return [n.rsplit("/", 1)[-1] for n in names]
+def _bare(name: str) -> str:
+    return name.rsplit("/", 1)[-1]
