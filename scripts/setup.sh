@@ -4,7 +4,8 @@
 #   scripts/setup.sh [run] [dev] [load]     default: run
 #
 # Quick when nothing changed: each part leaves a stamp with the hash of all that went into it.
-# PYTHON=… names the interpreter to build .venv with (default: python3, 3.11 or newer).
+# PYTHON=… names the interpreter to build .venv with, 3.11 or newer. Default: the system's, then the one in PATH, since
+# distributions build theirs with profile-guided optimisation and version managers mostly don't: 15 % of an exchange's CPU.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,12 +24,14 @@ die() {
 new_enough() { "$1" -c "import sys; raise SystemExit(sys.version_info < (3, $MIN_MINOR))" 2>/dev/null; }
 
 find_python() {
-    local candidate
-    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
-        if command -v "$candidate" >/dev/null && new_enough "$candidate"; then
-            echo "$candidate"
-            return
-        fi
+    local module candidate
+    for module in ensurepip sys; do # one that can make an environment by itself, else one whose `venv` says what it lacks
+        for candidate in ${PYTHON:-/usr/bin/python3 python3 python3.13 python3.12 python3.11}; do
+            if command -v "$candidate" >/dev/null && new_enough "$candidate" && "$candidate" -c "import $module" 2>/dev/null; then
+                echo "$candidate"
+                return
+            fi
+        done
     done
     die "Python 3.$MIN_MINOR or newer is needed, but ${PYTHON:-python3} is $("${PYTHON:-python3}" --version 2>&1 || true)." \
         "install a newer one (Debian: apt-get install python3 python3-venv), or name it: make setup PYTHON=/path/to/python3.12"

@@ -2,10 +2,11 @@
 
 import argparse
 import hashlib
+from contextlib import closing
 from pathlib import Path
 
 from gateway.base.config import load
-from gateway.base.storage import KeyFeed, StorageError, open_keys
+from gateway.base.storage import SqliteKeys, StorageError, open_keys
 from gateway.cli.serve import as_config_error, check_files
 from gateway.dataplane.flow import assemble
 from gateway.dataplane.identity import Identity
@@ -35,6 +36,9 @@ class _NoKeys:
     def changes(self, now_ms: int) -> None:
         return None
 
+    def close(self) -> None:
+        return None
+
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 0: the file is good. Raises ConfigError otherwise (the caller prints it and exits with 2)."""
@@ -42,8 +46,9 @@ def run(args: argparse.Namespace) -> int:
     data_dir = Path(loaded.config.server.data_dir)
     check_files(loaded)
     try:
-        feed: KeyFeed = open_keys(data_dir) if (data_dir / "keys.sqlite3").exists() else _NoKeys()
-        policy = assemble(loaded, Identity(feed, loaded.config.keys, loaded.source))
+        feed: SqliteKeys | _NoKeys = open_keys(data_dir) if (data_dir / "keys.sqlite3").exists() else _NoKeys()
+        with closing(feed):
+            policy = assemble(loaded, Identity(feed, loaded.config.keys, loaded.source))
     except (StorageError, OSError) as exc:
         raise as_config_error(loaded, exc) from exc
     names = ", ".join(policy.providers) or "none"

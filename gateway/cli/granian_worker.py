@@ -6,14 +6,17 @@ are private to Granian and pinned by hash at 2.8.7; tests/cli/test_serve.py fail
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from granian._futures import _future_watcher_wrapper, _new_cbscheduler
-from granian._granian import ASGIWorker, RSGIWorker, SocketHolder, WorkerSignal
+from granian._granian import ASGIWorker, CallbackScheduler, RSGIWorker, SocketHolder, WorkerSignal
 from granian.asgi import _callback_wrapper as _asgi_wrapper
 from granian.http import HTTP1Settings, HTTP2Settings
 
 from gateway.base.config import ServerConfig
+from gateway.dataplane.edge import RsgiEdge
+
+AsgiApp = Callable[..., Any]
 
 _BACKLOG = 4096
 _RUNTIME_THREADS = 1
@@ -24,11 +27,8 @@ _BLOCKING_IDLE_S = 30
 class GranianServer:
     """Serves one application until `stop`; `stopped` is done when every connection has ended."""
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, interface: Literal["rsgi", "asgi"], app: Callable[..., Any]
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, app: RsgiEdge | AsgiApp) -> None:
         self._loop = loop
-        self._interface = interface
         self._app = app
         self._signal = WorkerSignal()
         self._worker: Any = None
@@ -37,7 +37,7 @@ class GranianServer:
     def start(self, socket_fd: int, server: ServerConfig) -> None:
         """Begin accepting on the listening socket `socket_fd`, which Granian owns from here on."""
         tls = server.tls
-        is_rsgi = self._interface == "rsgi"
+        is_rsgi = isinstance(self._app, RsgiEdge)
         limits = server.limits
         self._signal.add_cb(lambda: self._loop.call_soon_threadsafe(self._on_stopped))
         worker_class = RSGIWorker if is_rsgi else ASGIWorker
@@ -65,9 +65,7 @@ class GranianServer:
             False,
             (None, None),
         )
-        callback = self._app if is_rsgi else _asgi_wrapper(self._app, {"url_path_prefix": None}, {}, None)
-        scheduler = _new_cbscheduler(self._loop, _future_watcher_wrapper(callback), impl_asyncio=True)
-        self._worker.serve_str(scheduler, self._loop, self._signal)
+        self._worker.serve_str(_scheduler(self._loop, self._app), self._loop, self._signal)
 
     def stop(self) -> None:
         """Accept no more; connections end after their current answer."""
@@ -76,3 +74,13 @@ class GranianServer:
     def _on_stopped(self) -> None:
         if not self.stopped.done():
             self.stopped.set_result(None)
+
+
+def _scheduler(loop: asyncio.AbstractEventLoop, app: RsgiEdge | AsgiApp) -> Any:
+    """What Granian gives each request to, on its own thread with the GIL held."""
+    if not isinstance(app, RsgiEdge):
+        callback = _asgi_wrapper(app, {"url_path_prefix": None}, {}, None)
+        return _new_cbscheduler(loop, _future_watcher_wrapper(callback), impl_asyncio=True)
+    scheduler = CallbackScheduler(loop, None, None, None, None)
+    scheduler._schedule_fn = app.schedule
+    return scheduler

@@ -1,15 +1,13 @@
 """`agentcc journal`: verify, tail and export the record of every exchange; works with the gateway running or stopped."""
 
 import argparse
-import os
-import re
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.base.config import ConfigError, load_config
+from gateway.base.config import ConfigError, load_elsewhere
 from gateway.base.journal import (
     Follower,
     export_json,
@@ -20,8 +18,6 @@ from gateway.base.journal import (
     verify,
 )
 
-_VARIABLE = re.compile(rb"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_UNSET = "not-set-in-this-shell"
 _POLL_S = 0.2
 _NAMED = 10
 _PROGRESS_LINES = 200_000
@@ -157,14 +153,9 @@ def _write(objects: Iterator[bytes]) -> None:
 
 
 def _data_dir(config: str) -> str:
-    """`server.data_dir` of the file. Its other values may name variables that only the gateway's environment has."""
+    """`server.data_dir` of the file."""
     try:
-        names = {name.decode() for name in _VARIABLE.findall(Path(config).read_bytes())}
-    except OSError:
-        names = set()  # load_config says what is wrong with the file
-    environ: Mapping[str, str] = {**dict.fromkeys(names, _UNSET), **os.environ}
-    try:
-        return load_config(config, environ).server.data_dir
+        return load_elsewhere(config).server.data_dir
     except ConfigError as exc:
         exc.hint = exc.hint or "pass the data directory with --data-dir DIR"
         raise

@@ -9,30 +9,23 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from gateway.base.config import ConfigError, GatewayConfig, load_config
-from gateway.base.storage import PREFIX, NewKey, SqliteKeys, StorageError, StoredKey, hint_of, open_keys
+from gateway.base.config import GatewayConfig, load_elsewhere
+from gateway.base.storage import PREFIX, NewKey, SqliteKeys, StoredKey, hint_of, open_keys
+from gateway.cli.usage_error import UsageError
 from gateway.dataplane.identity import BadFieldError, network_of, time_ms
 
 _Subparsers = argparse._SubParsersAction  # argparse has no public name for it
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
 _SPAN = re.compile(r"(\d{1,6})([smhdw])")
 _SPAN_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-_MISSING_VARIABLE = re.compile(r"needs the environment variable (\w+)")
-_PLACEHOLDER = "unset-variable"
 _COLUMNS = ("name", "source", "state", "key", "org", "team", "user", "cost_center", "expires", "models")
-
-
-class UsageError(Exception):
-    """The arguments cannot be used; `hint` is the way out."""
-
-    def __init__(self, problem: str, hint: str = "") -> None:
-        super().__init__(f"error: {problem}\nhint: {hint}" if hint else f"error: {problem}")
 
 
 def add_parser(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
@@ -104,12 +97,8 @@ def _output_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do one of the commands. Exit code 0: done; 1: there is no such key; 2: could not."""
-    try:
-        code: int = args.act(args, time.time_ns() // 1_000_000)
-    except (ConfigError, StorageError, UsageError) as exc:
-        print(exc, file=sys.stderr)
-        return 2
+    """Do one of the commands. Exit code 0: done; 1: there is no such key. Raises UsageError, ConfigError, StorageError."""
+    code: int = args.act(args, time.time_ns() // 1_000_000)
     return code
 
 
@@ -125,7 +114,8 @@ def _create(args: argparse.Namespace, now_ms: int) -> int:
     config, data_dir = _place(args)
     if config is not None:
         _refuse_clash(key, config, args.config or default_config())
-    stored, secret = open_keys(data_dir).create(key, now_ms)
+    with closing(open_keys(data_dir)) as store:
+        stored, secret = store.create(key, now_ms)
     _say(args, f"created key `{key.name}` ({stored.id}) in {data_dir}; this is the only time its secret is shown:")
     _show_secret(args, stored, secret, now_ms)
     return 0
@@ -134,10 +124,10 @@ def _create(args: argparse.Namespace, now_ms: int) -> int:
 def _rotate(args: argparse.Namespace, now_ms: int) -> int:
     overlap_ms = 0 if args.overlap == "0" else _span_ms(args.overlap, "--overlap")
     expires = None if args.expires is None else 0 if args.expires == "never" else _when(args.expires, now_ms)
-    store, _ = _existing(args)
-    if not _has_live(store, args.name):
-        return _no_such_key(args.name)
-    new, secret, old = store.rotate(args.name, now_ms, overlap_ms, expires)
+    with _existing(args) as (store, _):
+        if not _has_live(store, args.name):
+            return _no_such_key(args.name)
+        new, secret, old = store.rotate(args.name, now_ms, overlap_ms, expires)
     until = f"works until {_date(old.overlap_until_ms)}" if overlap_ms else "is refused from now on"
     _say(
         args,
@@ -148,17 +138,17 @@ def _rotate(args: argparse.Namespace, now_ms: int) -> int:
 
 
 def _revoke(args: argparse.Namespace, now_ms: int) -> int:
-    store, config = _existing(args)
-    found = [row for row in store.all() if args.name in (row.key.name, row.id) and not row.revoked_at_ms]
-    if not found:
-        if config is not None and args.name in config.keys:
-            raise UsageError(
-                f"key `{args.name}` is written in {args.config or default_config()}",
-                "remove it there; the gateway reloads the file",
-            )
-        return _no_such_key(args.name)
-    for row in store.revoke(args.name, now_ms):
-        print(f"revoked key `{row.key.name}` ({row.id}, {row.hint})", file=sys.stderr)
+    with _existing(args) as (store, config):
+        found = [row for row in store.all() if args.name in (row.key.name, row.id) and not row.revoked_at_ms]
+        if not found:
+            if config is not None and args.name in config.keys:
+                raise UsageError(
+                    f"key `{args.name}` is written in {args.config or default_config()}",
+                    "remove it there; the gateway reloads the file",
+                )
+            return _no_such_key(args.name)
+        for row in store.revoke(args.name, now_ms):
+            print(f"revoked key `{row.key.name}` ({row.id}, {row.hint})", file=sys.stderr)
     return 0
 
 
@@ -166,7 +156,8 @@ def _list(args: argparse.Namespace, now_ms: int) -> int:
     config, data_dir = _place(args)
     rows = [_config_row(name, config) for name in config.keys] if config else []
     if (data_dir / "keys.sqlite3").exists():
-        rows += [_row(key, now_ms) for key in open_keys(data_dir).all()]
+        with closing(open_keys(data_dir)) as store:
+            rows += [_row(key, now_ms) for key in store.all()]
     if not args.all:
         rows = [row for row in rows if row["state"] in ("live", "overlap")]
     if args.json:
@@ -186,7 +177,7 @@ def _place(args: argparse.Namespace) -> tuple[GatewayConfig | None, Path]:
     path = args.config or default_config()
     if args.data_dir and not args.config and not os.path.exists(path):
         return None, Path(args.data_dir)
-    config = read_config(path)
+    config = load_elsewhere(path)
     return config, Path(args.data_dir or config.server.data_dir)
 
 
@@ -196,34 +187,13 @@ def default_config() -> str:
     return made if os.path.exists(made) and not os.path.exists("gateway.yaml") else "gateway.yaml"
 
 
-def read_config(path: str) -> GatewayConfig:
-    """The configuration, also when variables that it names are not set here: who manages keys has no provider's key.
-
-    A secret that was to come from such a variable reads `unset-variable…`. Raises ConfigError.
-    """
-    environ: dict[str, str] = dict(os.environ)
-    while True:
-        try:
-            config = load_config(path, environ)
-        except ConfigError as exc:
-            missing = _MISSING_VARIABLE.search(exc.problem)
-            if missing is None or environ.get(missing[1]):
-                raise
-            environ[missing[1]] = f"{_PLACEHOLDER}-{missing[1]}"
-        else:
-            return load_config(path) if _PLACEHOLDER in config.server.data_dir else config  # the former says which
-
-
-def is_placeholder(value: str) -> bool:
-    """Whether a value of `read_config` would have come from a variable that is not set."""
-    return _PLACEHOLDER in value
-
-
-def _existing(args: argparse.Namespace) -> tuple[SqliteKeys, GatewayConfig | None]:
+@contextmanager
+def _existing(args: argparse.Namespace) -> Iterator[tuple[SqliteKeys, GatewayConfig | None]]:
     config, data_dir = _place(args)
     if not (data_dir / "keys.sqlite3").exists():
         raise UsageError(f"no keys are kept in `{data_dir}`", "pass the gateway's file with -c FILE, or --data-dir DIR")
-    return open_keys(data_dir), config
+    with closing(open_keys(data_dir)) as store:
+        yield store, config
 
 
 def _refuse_clash(key: NewKey, config: GatewayConfig, path: str) -> None:

@@ -10,8 +10,8 @@ import urllib.error
 import urllib.request
 from typing import NoReturn
 
-from gateway.base.config import ConfigError
-from gateway.cli.clients import CLIENTS, KEY_ENV, Client, Command, Conflict, Target, UsageError, base_url_of, key_of
+from gateway.cli.clients import CLIENTS, KEY_ENV, Client, Command, Target, base_url_of, key_of
+from gateway.cli.usage_error import UsageError
 
 _HEALTH_TIMEOUT_S = 3.0
 
@@ -46,18 +46,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replace this process by the agent. Gives exit code 2 when it could not."""
+    """Replace this process by the agent. Raises UsageError or ConfigError when that cannot be."""
     client: Client = args.client
     rest = args.args[1:] if args.args[:1] == ["--"] else args.args
-    try:
-        program = _program(client, args.bin)
-        base_url = base_url_of(args.base_url, args.config, os.environ)
-        key = key_of(args.key, args.config, os.environ, time.time_ns() // 1_000_000)
-        _check_health(base_url)
-        command = client.command(Target(base_url, key, KEY_ENV, args.model), tuple(rest), os.environ)
-    except (ConfigError, Conflict, UsageError) as exc:
-        print(exc, file=sys.stderr)
-        return 2
+    program = _program(client, args.bin)
+    base_url = base_url_of(args.base_url, args.config, os.environ)
+    key = key_of(args.key, args.config, os.environ, time.time_ns() // 1_000_000)
+    _check_health(base_url)
+    command = client.command(Target(base_url, key, KEY_ENV, args.model), tuple(rest), os.environ)
     return _become(program, command)
 
 

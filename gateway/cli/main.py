@@ -7,6 +7,8 @@ import sys
 
 from gateway import __version__
 from gateway.base.config import ConfigError
+from gateway.base.storage import StorageError
+from gateway.cli.usage_error import UsageError
 
 _COMMANDS = ("serve", "check", "keys", "journal", "simulate", "launch", "setup")
 
@@ -31,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
         args = parser().parse_args(argv)
         code: int = args.run(args)
         sys.stdout.flush()
-    except ConfigError as exc:
+    except (ConfigError, StorageError, UsageError) as exc:
         print(exc, file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of our output has left, which is its right

@@ -7,6 +7,7 @@ import secrets
 import socket
 import ssl
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from gateway.base.config import ConfigError, GatewayConfig, Loaded, load
@@ -76,7 +77,8 @@ def run(args: argparse.Namespace) -> int:
     # what only the catalogue and the key store can tell is an error here, not in a worker
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        assemble(loaded, Identity(open_keys(data_dir), config.keys, loaded.source))
+        with closing(open_keys(data_dir)) as keys:
+            assemble(loaded, Identity(keys, config.keys, loaded.source))
     except (StorageError, OSError) as exc:
         raise as_config_error(loaded, exc) from exc
     host = args.host or config.server.host

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.base.config import ConfigError
 from gateway.base.core.struct import Record
-from gateway.cli.clients import CLIENTS, KEY_ENV, KEY_VARIABLE, Client, Conflict, Edit, Target, UsageError, base_url_of
+from gateway.cli.clients import CLIENTS, KEY_ENV, KEY_VARIABLE, Client, Edit, Target, base_url_of
+from gateway.cli.usage_error import UsageError
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SUFFIX = ".agentcc-undo"
@@ -56,7 +56,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit code 0: done, or nothing to do; 2: could not, and nothing was changed."""
+    """Exit code 0: done, or nothing to do. Raises UsageError or ConfigError when it could not, and nothing was changed."""
     client = CLIENTS[args.client]
     home = Path(args.config_home).expanduser() if args.config_home else client.home(os.environ)
     try:
@@ -71,12 +71,8 @@ def run(args: argparse.Namespace) -> int:
             _write_all(edits, force=args.force, has_secret=bool(target.key))
         for line in client.advice(target):
             print(f"then: {line}", file=sys.stderr)
-    except (ConfigError, Conflict, UsageError) as exc:
-        print(exc, file=sys.stderr)
-        return 2
     except OSError as exc:
-        print(f"error: `{exc.filename}`: {exc.strerror}", file=sys.stderr)
-        return 2
+        raise UsageError(f"`{exc.filename}`: {exc.strerror}") from exc
     return 0
 
 

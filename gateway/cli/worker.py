@@ -18,14 +18,14 @@ from pathlib import Path
 import uvloop
 
 from gateway import __version__
-from gateway.base.config import ConfigError, Loaded, load
+from gateway.base.config import ConfigError, Loaded, load, load_or_kept
 from gateway.base.core.errors import Overloaded
 from gateway.base.core.ids import new_run_id
 from gateway.base.journal import JournalError, Recovery, open_run
 from gateway.base.storage import StorageError, open_keys
 from gateway.base.telemetry.log import log, name_process
 from gateway.cli.granian_worker import GranianServer
-from gateway.dataplane.edge import asgi_app, rsgi_app
+from gateway.dataplane.edge import RsgiEdge, asgi_app
 from gateway.dataplane.flow import Pipeline, Policy, Sweep, assemble
 from gateway.dataplane.identity import Identity
 
@@ -62,8 +62,10 @@ class Worker:
             loop, policy, self._journal, run_id, admin_url=args.admin_url, admin_secret=args.admin_secret
         )
         self._sweep = Sweep(self._pipeline)
-        app = rsgi_app(self._pipeline) if server.interface == "rsgi" else asgi_app(self._pipeline)
-        self._server = GranianServer(loop, server.interface, app)
+        app = RsgiEdge(self._pipeline) if server.interface == "rsgi" else asgi_app(self._pipeline)
+        if isinstance(app, RsgiEdge):
+            self._sweep.also.append(app.expire)
+        self._server = GranianServer(loop, app)
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -191,14 +193,9 @@ def _keep(loaded: Loaded, args: argparse.Namespace) -> None:
 
 
 def _load(args: argparse.Namespace) -> tuple[Loaded, Policy]:
-    """The configuration; where the file is bad now, the last good one, so that a dead worker can come back."""
-    try:
-        loaded, policy = _read(args.config)
-    except ConfigError as exc:
-        if not os.path.exists(args.kept):
-            raise
-        loaded, policy = _read(args.kept)
-        log("error", "config_rejected", reason=str(exc), kept=loaded.version)
+    (loaded, policy), rejected = load_or_kept(args.config, args.kept, _read)
+    if rejected:
+        log("error", "config_rejected", reason=str(rejected), kept=loaded.version)
     else:
         _keep(loaded, args)
     return loaded, policy
@@ -207,7 +204,11 @@ def _load(args: argparse.Namespace) -> tuple[Loaded, Policy]:
 def _read(path: str) -> tuple[Loaded, Policy]:
     loaded = load(path)
     keys = open_keys(Path(loaded.config.server.data_dir))
-    return loaded, assemble(loaded, Identity(keys, loaded.config.keys, loaded.source))
+    try:
+        return loaded, assemble(loaded, Identity(keys, loaded.config.keys, loaded.source))
+    except ConfigError:
+        keys.close()
+        raise
 
 
 def _fingerprint(path: str) -> tuple[int, int, int]:

@@ -20,7 +20,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from gateway import __version__
-from gateway.base.config import ConfigError, GatewayConfig, load_config
+from gateway.base.config import ConfigError, GatewayConfig, load, load_or_kept
 from gateway.base.journal import journal_directory, prune
 from gateway.base.telemetry.log import log, name_process
 from gateway.controlplane.admin import AdminApp, Resources, admin_token
@@ -123,14 +123,10 @@ async def _keep_retention(config: GatewayConfig) -> None:
 
 
 def _load(path: str, kept: str) -> GatewayConfig:
-    """The configuration, or the last good one that the workers kept. Raises ConfigError when there is neither."""
-    try:
-        return load_config(path)
-    except ConfigError as exc:
-        if not kept or not Path(kept).exists():
-            raise
-        log("error", "config_rejected", reason=str(exc), kept=kept)
-        return load_config(kept)
+    loaded, rejected = load_or_kept(path, kept, load)
+    if rejected:
+        log("error", "config_rejected", reason=str(rejected), kept=loaded.version)
+    return loaded.config
 
 
 def main() -> int:

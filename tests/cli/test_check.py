@@ -56,6 +56,16 @@ def test_a_good_file_is_ok_and_nothing_is_made(
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize(("configured", "meant"), [("gemini", "google"), ("google", "gemini")])
+def test_an_alias_may_use_either_name_of_a_provider(tmp_path: Path, configured: str, meant: str) -> None:
+    """What a request may ask for, an alias may stand for."""
+    file = tmp_path / "gateway.yaml"
+    file.write_text(
+        f"providers: {{ {configured}: {{ api_key: x }} }}\nmodels: {{ aliases: {{ g: {meant}/gemini-2.5-pro }} }}"
+    )
+    assert main(["check", "-c", str(file)]) == 0
+
+
 @pytest.mark.parametrize(("text", "place", "way_out"), WRONG, ids=[w[0][:40] for w in WRONG])
 def test_a_wrong_file_is_told_by_place_value_and_way_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, place: str, way_out: str

@@ -5,7 +5,8 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,10 @@ import pytest
 from gateway.base.config import KeyConfig
 from gateway.base.core.errors import KeyRejected
 from gateway.base.storage import open_keys
+from gateway.cli.main import main
 from gateway.dataplane.identity import Identity
-from tests.cli.test_launch import AGENTCC, main
+from tests.cli.test_launch import AGENTCC
 
-NOW = time.time_ns() // 1_000_000
 SECRET = re.compile(r"sk-agentcc-[A-Za-z0-9_-]{43}")
 BOB = "sk-agentcc-bobs-own-secret-of-forty-three-charact"
 Run = Callable[..., tuple[int, str, str]]
@@ -41,11 +42,20 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return run
 
 
-def identity(tmp_path: Path) -> Identity:
-    return Identity(open_keys(tmp_path / "data"), {"bob": KeyConfig(key=BOB)})
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
-def test_create_prints_the_secret_alone_on_standard_output(run: Run, tmp_path: Path) -> None:
+@pytest.fixture
+def identity(tmp_path: Path) -> Iterator[Callable[[], Identity]]:
+    """Makes the identity of a worker that starts now."""
+    with ExitStack() as open_stores:
+        yield lambda: Identity(
+            open_stores.enter_context(closing(open_keys(tmp_path / "data"))), {"bob": KeyConfig(key=BOB)}
+        )
+
+
+def test_create_prints_the_secret_alone_on_standard_output(run: Run, identity: Callable[[], Identity]) -> None:
     """`$(agentcc keys create alice)` is the key, and it works; the words go elsewhere, and do not hold it."""
     code, out, err = run(
         "create", "alice", "--org", "acme", "--team", "platform", "--user", "alice@acme.dev", "--cost-center", "cc-42",
@@ -56,7 +66,7 @@ def test_create_prints_the_secret_alone_on_standard_output(run: Run, tmp_path: P
     assert SECRET.fullmatch(out.strip())
     assert "created key `alice`" in err
     assert out.strip() not in err
-    grant = identity(tmp_path).identify(out.strip(), None, "10.9.9.9", NOW)
+    grant = identity().identify(out.strip(), None, "10.9.9.9", now_ms())
     principal = grant.principal
     assert (principal.key, principal.org, principal.team, principal.user) == (
         "alice",
@@ -67,7 +77,7 @@ def test_create_prints_the_secret_alone_on_standard_output(run: Run, tmp_path: P
     assert (principal.cost_center, principal.idp_claim) == ("cc-42", "sub|1")
     assert principal.tags == {"repo": "payments", "x": "a=b"}
     assert (grant.models, grant.allowed_ips, grant.route) == (("openai/*", "gpt-5.5"), ("10.0.0.0/8",), "ci")
-    assert abs(grant.expires_at_ms - NOW - 30 * 86_400_000) < 60_000
+    assert abs(grant.expires_at_ms - now_ms() - 30 * 86_400_000) < 60_000
 
 
 def test_create_can_be_quiet_or_json(run: Run) -> None:
@@ -142,38 +152,38 @@ def test_list_works_before_anything_was_made(run: Run, tmp_path: Path) -> None:
     assert json.loads(run("list", "--json")[1]) == []
 
 
-def test_rotate_gives_a_new_secret_beside_the_old_one(run: Run, tmp_path: Path) -> None:
+def test_rotate_gives_a_new_secret_beside_the_old_one(run: Run, identity: Callable[[], Identity]) -> None:
     old = run("create", "alice", "-q")[1].strip()
     code, out, err = run("rotate", "alice", "--overlap", "2h")
     new = out.strip()
     assert code == 0
     assert "works until" in err
-    who = identity(tmp_path)
-    assert [who.identify(key, None, "", NOW).principal.key for key in (old, new)] == ["alice", "alice"]
+    who = identity()
+    assert [who.identify(key, None, "", now_ms()).principal.key for key in (old, new)] == ["alice", "alice"]
     with pytest.raises(KeyRejected, match="was replaced"):
-        who.identify(old, None, "", NOW + 2 * 3_600_000 + 60_000)
+        who.identify(old, None, "", now_ms() + 2 * 3_600_000 + 60_000)
     states = [
         (key["state"], bool(key["expires"])) for key in json.loads(run("list", "--json")[1]) if key["name"] == "alice"
     ]
     assert states == [("overlap", True), ("live", False)]
 
 
-def test_rotate_without_overlap_ends_the_old_secret_at_once(run: Run, tmp_path: Path) -> None:
+def test_rotate_without_overlap_ends_the_old_secret_at_once(run: Run, identity: Callable[[], Identity]) -> None:
     old = run("create", "alice", "-q", "--expires", "1h")[1].strip()
     code, out, _ = run("rotate", "alice", "--overlap", "0", "--expires", "never", "--json")
     assert (code, json.loads(out)["expires"]) == (0, "")
     with pytest.raises(KeyRejected, match="was replaced"):
-        identity(tmp_path).identify(old, None, "", NOW + 60_000)
+        identity().identify(old, None, "", now_ms() + 60_000)
 
 
-def test_revoke_ends_every_secret_of_a_name(run: Run, tmp_path: Path) -> None:
+def test_revoke_ends_every_secret_of_a_name(run: Run, identity: Callable[[], Identity]) -> None:
     old = run("create", "alice", "-q")[1].strip()
     new = run("rotate", "alice", "-q")[1].strip()
     code, out, err = run("revoke", "alice")
     assert (code, out, err.count("revoked key `alice`")) == (0, "", 2)
     for key in (old, new):
         with pytest.raises(KeyRejected, match="was revoked"):
-            identity(tmp_path).identify(key, None, "", NOW)
+            identity().identify(key, None, "", now_ms())
 
 
 def test_who_is_not_there_is_answered_with_no(run: Run) -> None:
@@ -203,10 +213,10 @@ def test_a_data_directory_from_an_unset_variable_is_an_error(run: Run, tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["gateway.yaml"]
 
 
-def test_a_running_worker_follows_the_command(run: Run, tmp_path: Path) -> None:
+def test_a_running_worker_follows_the_command(run: Run, tmp_path: Path, identity: Callable[[], Identity]) -> None:
     """Another process, the real command, and a worker that was there before: its next request knows."""
     run("create", "first")
-    who = identity(tmp_path)
+    who = identity()
 
     def command(*args: str) -> str:
         done = subprocess.run(
@@ -216,7 +226,7 @@ def test_a_running_worker_follows_the_command(run: Run, tmp_path: Path) -> None:
         return done.stdout.strip()
 
     secret = command("create", "alice", "-q")
-    assert who.identify(secret, None, "", NOW).principal.key == "alice"
+    assert who.identify(secret, None, "", now_ms()).principal.key == "alice"
     command("revoke", "alice")
     with pytest.raises(KeyRejected, match="was revoked"):
-        who.identify(secret, None, "", NOW)
+        who.identify(secret, None, "", now_ms())

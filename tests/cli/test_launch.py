@@ -4,7 +4,6 @@ The real ones are looked for under $AGENTCC_CLI_PREFIX (`<prefix>/node_modules/.
 `<prefix>/codex/node_modules/.bin/codex`), the mock providers under ../shared/acceptance.
 """
 
-import argparse
 import http.client
 import http.server
 import json
@@ -21,13 +20,14 @@ from typing import Any
 
 import pytest
 
-from gateway.cli import keys, launch, setup
-from gateway.cli.clients import CLIENTS, Command, Conflict, Target
+from gateway.cli.clients import CLIENTS, Command, Target
+from gateway.cli.main import main
+from gateway.cli.usage_error import UsageError
 
 ROOT = Path(__file__).parents[2]
 KEY = "sk-agentcc-the-key-of-the-launch-tests"
 PROVIDER = {"codex": "openai", "claude": "anthropic", "gemini": "gemini"}
-AGENTCC = "import sys; from tests.cli.test_launch import main; sys.exit(main(sys.argv[1:]))"
+AGENTCC = "import sys; from gateway.cli.main import main; sys.exit(main(sys.argv[1:]))"
 HEADLESS: dict[str, tuple[list[str], str]] = {
     # what a real agent is asked, and what it then shows
     "codex": (
@@ -40,17 +40,6 @@ HEADLESS: dict[str, tuple[list[str], str]] = {
 
 
 # === what the tests of keys, launch and setup share ===
-
-
-def main(argv: list[str]) -> int:
-    """These three commands of `agentcc`, without the rest of it."""
-    parser = argparse.ArgumentParser(prog="agentcc")
-    commands = parser.add_subparsers(required=True)
-    for module in (keys, launch, setup):
-        module.add_parser(commands)
-    args = parser.parse_args(argv)
-    code: int = args.run(args)
-    return code
 
 
 def real_agent(name: str) -> Path:
@@ -227,7 +216,7 @@ def test_gemini_is_not_started_past_the_gateway(tmp_path: Path, settings: str | 
         assert made.args == ("-m", "some-model", "-p", "hi")
         assert made.env == {"GOOGLE_GEMINI_BASE_URL": "http://gw:8080", "GEMINI_API_KEY": KEY}
     else:
-        with pytest.raises(Conflict, match="agentcc setup gemini"):
+        with pytest.raises(UsageError, match="agentcc setup gemini"):
             CLIENTS["gemini"].command(TARGET, (), {"HOME": str(tmp_path)})
 
 
@@ -241,9 +230,9 @@ def test_opencode_gets_its_configuration_beside_the_developers_own() -> None:
     )
     options = content["provider"]["agentcc"]["options"]
     assert options == {"baseURL": "http://gw:8080/v1", "apiKey": "{env:AGENTCC_KEY}"}
-    with pytest.raises(Conflict, match="--model"):
+    with pytest.raises(UsageError, match="--model"):
         command("opencode", target=Target("http://gw:8080", KEY))
-    with pytest.raises(Conflict, match="is not JSON"):
+    with pytest.raises(UsageError, match="is not JSON"):
         command("opencode", OPENCODE_CONFIG_CONTENT="{")
 
 

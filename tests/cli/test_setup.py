@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.clients import CLIENTS
-from tests.cli.test_launch import HEADLESS, KEY, PROVIDER, agentcc, clean_env, gateway_before, main, real_agent, tree
+from gateway.cli.main import main
+from tests.cli.test_launch import HEADLESS, KEY, PROVIDER, agentcc, clean_env, gateway_before, real_agent, tree
 
 URL = "http://gw:8080"
 Run = Callable[..., tuple[int, str, str]]

@@ -8,8 +8,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 
+from gateway.base.core.usage import Usage
 from gateway.base.journal import Follower, JournalWriter, open_run, read_runs
 from gateway.base.telemetry import metrics as m
 from gateway.controlplane.projections import Exporter, Ledger, Projector, Queries, open_ledger
@@ -17,18 +19,15 @@ from gateway.controlplane.projections.ledger import _decode_labels
 
 
 def dump(path: Path) -> dict[str, list[Any]]:
-    """Every table's rows, without the ids that depend on the order of reading."""
+    """All that the ledger says, without the ids that depend on the order of reading."""
     db = sqlite3.connect(path)
     rows = {
-        "exchanges": db.execute(
-            "SELECT e.*, p.json FROM exchanges e JOIN principals p ON p.id = e.principal ORDER BY request_id"
-        ).fetchall(),
+        "exchanges": sorted(Queries(path).exchanges(limit=10_000), key=lambda row: row["request_id"]),
         "runs": db.execute("SELECT * FROM runs ORDER BY run").fetchall(),
         "offsets": db.execute("SELECT * FROM offsets ORDER BY run").fetchall(),
         "totals": db.execute("SELECT * FROM totals WHERE value <> 0 ORDER BY metric, labels").fetchall(),
     }
     db.close()
-    rows["exchanges"] = [row[:4] + row[5:] for row in rows["exchanges"]]
     return rows
 
 
@@ -57,8 +56,8 @@ def test_counters_equal_the_ledger(journal: Path, tmp_path: Path) -> None:
     exporter = project(journal, path)
     db = sqlite3.connect(path)
     rows = db.execute(
-        "SELECT e.provider, e.model_used, p.key, e.outcome, e.cost_nusd, e.output_tokens, e.input_tokens FROM exchanges e"
-        " JOIN principals p ON p.id = e.principal"
+        "SELECT t.provider, t.model_used, p.key, t.outcome, e.cost_nusd, e.output_tokens, e.input_tokens FROM exchanges e"
+        " JOIN traits t ON t.id = e.trait JOIN principals p ON p.id = t.principal"
     ).fetchall()
     db.close()
     cost, output, requests, models = Counter[Any](), Counter[Any](), Counter[Any](), set()
@@ -158,25 +157,136 @@ def test_a_write_that_fails_is_tried_again_and_counts_once(
         b'{"k":"done"}',
         b'{"k":"done","request_id":"r","ts":"yesterday"}',
         b'{"k":"done","request_id":"r","ts":"2026-11-21T00:00:00Z","cost_nusd":99999999999999999999999}',
+        b'{"k":"done","request_id":"r","ts":"2026-11-21T00:00:00Z","usage":{"output_tokens":9223372036854775807}}',
+        b'{"k":"done","request_id":"r","ts":"2026-11-21T00:00:00Z","latency_ms":1e300}',
+        b'{"k":"done","request_id":"r","ts":"2026-11-21T00:00:00Z","hops":["\xff"]}',
         b'{"k":"done","request_id":"r","ts":"2026-11-21T00:00:00Z","principal":[]}',
         b'{"k":"done","request_id":"\xff',
         b'{"k":"run"}',
         b"not json",
     ],
 )
-def test_one_bad_line_stops_nothing(tmp_path: Path, bad: bytes, done_of: Callable[[str], bytes]) -> None:
+def test_one_bad_line_stops_nothing(tmp_path: Path, bad: bytes, done_of: Callable[..., bytes]) -> None:
     """A line that cannot be read is counted and passed; what follows is projected."""
     writer, _ = open_run(tmp_path / "journal", 0, run_id="a" * 12, version="t")
+    writer.append(done_of("req_before"))
     writer.append(bad)
     writer.append(done_of("req_after"))
     writer.close()
     exporter = project(tmp_path / "journal", tmp_path / "ledger.sqlite3")
-    assert [row["request_id"] for row in Queries(tmp_path / "ledger.sqlite3").exchanges()] == ["req_after"]
+    rows = Queries(tmp_path / "ledger.sqlite3").exchanges()
+    assert {row["request_id"] for row in rows} == {"req_before", "req_after"}
     assert exporter.value(m.BAD_LINES) == (0 if bad == b"not json" else 1)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_old_and_new_rows_in_one_step_count_once(
+    tmp_path: Path, seed: int, traffic: Callable[[JournalWriter, int, Random], None]
+) -> None:
+    """Offsets set back while the journal went on: among rows that are there, the new ones and only they are counted."""
+    directory, path, random = tmp_path / "journal", tmp_path / "ledger.sqlite3", Random(seed)
+    writer, _ = open_run(directory, 0, run_id="a" * 12, version="t", segment_bytes=30_000)
+    traffic(writer, random.randrange(1, 70), random)
+    project(directory, path)
+    db = sqlite3.connect(path)
+    db.execute("UPDATE offsets SET segment = 0, offset = 0")
+    db.execute("DELETE FROM exchanges WHERE id % 3 = 0")
+    db.execute("DELETE FROM totals")  # from here on only what is new is counted
+    db.commit()
+    kept = {request_id for (request_id,) in db.execute("SELECT request_id FROM exchanges")}
+    db.close()
+    other, _ = open_run(directory, 1, run_id="b" * 12, version="t")
+    traffic(other, 40, random)
+    exporter = project(directory, path)
+    rows = Queries(path).exchanges(limit=1000)
+    new = [row for row in rows if row["request_id"] not in kept]
+    assert sum(value for key, value in exporter._totals.items() if key[0] == m.REQUESTS.name) == len(new)
+    assert sum(value for key, value in exporter._totals.items() if key[0] == m.COST.name) == sum(
+        row["cost_nusd"] for row in new
+    )
+
+
+def test_a_second_done_frame_changes_nothing(tmp_path: Path, done_of: Callable[..., bytes]) -> None:
+    """The first record of an exchange counts, whether the other comes beside it, in the same step or in a later one."""
+    directory, path = tmp_path / "journal", tmp_path / "ledger.sqlite3"
+    writer, _ = open_run(directory, 0, run_id="a" * 12, version="t")
+    for i in range(100):
+        writer.append(done_of(f"req_{i}", cost_nusd=1000))
+    for i in (0, 50, 99, 99):
+        writer.append(done_of(f"req_{i}", cost_nusd=7))
+    exporter = project(directory, path)
+    writer.append(done_of("req_3", cost_nusd=7))
+    writer.append(done_of("req_new", cost_nusd=1000))
+    for counted in (exporter, project(directory, path)):
+        labels = ("openai", "openai/gpt-5.1", "none")
+        rows = 100 if counted is exporter else 101
+        assert counted.value(m.COST, *labels) == 1000 * rows
+        assert counted.value(m.REQUESTS, *labels, "ok") == rows
+    assert {row["cost_nusd"] for row in Queries(path).exchanges(limit=1000)} == {1000}
+    writer.abandon()
+
+
+def test_a_row_says_what_its_frame_said(tmp_path: Path, done_of: Callable[..., bytes]) -> None:
+    """Each field comes back from the ledger under its name, with the line's run and hash."""
+    fields = {
+        "session_id": "ses", "dialect": "d", "client": "c", "model_requested": "mr", "model_used": "mu", "provider": "p",
+        "status": 201, "outcome": "cut", "error_code": "ec", "cost_nusd": 17, "cost_basis": "estimated",
+        "price_version": "pv", "policy_version": "cv", "latency_ms": 1.25, "ttfb_ms": 0.5, "overhead_us": 18,
+        "request_bytes": 19, "response_bytes": 20,
+    }  # fmt: skip
+    principal = b'{"key":"k\\u0000\xc3\xa9","org":"o","team":"t","user":"u","tags":{"a":"b"},"cost_center":"cc"}'
+    usage = Usage(1, 2, 3, 4, 5, 6)
+    writer, _ = open_run(tmp_path / "journal", 0, run_id="a" * 12, version="t")
+    digest = writer.append(
+        done_of("req_1", ts="2026-11-21T05:48:12.123Z", principal=msgspec.Raw(principal), usage=usage, verdicts="pii:redacted",
+                hops=[msgspec.Raw(b'{"model":"x"}')], is_stream=False, **fields)
+    )  # fmt: skip
+    writer.append(done_of("req_2", ts="2026-11-21T05:48:11Z"))
+    writer.close()
+    project(tmp_path / "journal", tmp_path / "ledger.sqlite3")
+    row, plain = Queries(tmp_path / "ledger.sqlite3").exchanges()
+    assert row == fields | {
+        "request_id": "req_1", "ts_ms": 1795240092123, "run": "a" * 12, "hash": digest, "principal": principal.decode(),
+        "input_tokens": 1, "cache_read_tokens": 2, "cache_write_tokens": 7, "output_tokens": 5, "reasoning_tokens": 6,
+        "hops": '[{"model":"x"}]', "verdicts": '"pii:redacted"', "is_stream": 0,
+    }  # fmt: skip
+    assert (plain["hops"], plain["verdicts"], plain["is_stream"]) == ("", "", 1)
+
+
+def test_times_fall_into_the_bucket_whose_bound_they_do_not_pass(tmp_path: Path, done_of: Callable[..., bytes]) -> None:
+    """A bound belongs to its bucket; what is longer than the last is `+Inf`; zero is a time that was not measured."""
+    writer, _ = open_run(tmp_path / "journal", 0, run_id="a" * 12, version="t")
+    times_ms = [0.0, 0.4, 25.0, 25.001, 49.9, 50.0, 3_600_000.0, 3_600_000.001, 1e8]
+    for i, ms in enumerate(times_ms):
+        writer.append(done_of(f"req_{i}", latency_ms=ms, ttfb_ms=0.0, overhead_us=round(ms)))
+    writer.close()
+    exporter = project(tmp_path / "journal", tmp_path / "ledger.sqlite3")
+    labels = ("openai", "openai/gpt-5.1")
+    counts = {key[1][2]: n for key, n in exporter._totals.items() if key[0] == m.DURATION.name}
+    assert counts == {"0.025": 2, "0.05": 3, "3600": 1, "+Inf": 2, "sum": round(sum(times_ms) * 1000)}
+    assert exporter.value(m.FIRST_BYTE, *labels, "sum") == 0
+    assert exporter.value(m.OVERHEAD, "openai.responses", "5e-05") == 2
+    assert exporter.value(m.OVERHEAD, "openai.responses", "2.5e-05") == 2
+    text = exporter.text().decode()
+    assert 'agentcc_request_duration_seconds_bucket{le="0.05",model="openai/gpt-5.1",provider="openai"} 5.0' in text
+    assert 'agentcc_request_duration_seconds_count{model="openai/gpt-5.1",provider="openai"} 8.0' in text
+
+
+def test_more_traits_than_are_remembered(tmp_path: Path, done_of: Callable[..., bytes]) -> None:
+    """A trait is stored once, however often it was forgotten in between."""
+    writer, _ = open_run(tmp_path / "journal", 0, run_id="a" * 12, version="t")
+    for i in range(10_500):
+        writer.append(done_of(f"req_{i}", model_requested=f"m{i % 10_100}"))
+    writer.close()
+    project(tmp_path / "journal", tmp_path / "ledger.sqlite3")
+    db = sqlite3.connect(tmp_path / "ledger.sqlite3")
+    (traits,), (rows,) = (db.execute(f"SELECT count(*) FROM {table}").fetchone() for table in ("traits", "exchanges"))
+    db.close()
+    assert (traits, rows) == (10_100, 10_500)
+
+
 @pytest.fixture
-def done_of() -> Callable[[str], bytes]:
+def done_of() -> Callable[..., bytes]:
     from tests.base.journal.conftest import done_payload
 
     return done_payload

@@ -1,6 +1,15 @@
 """The configuration file: structs that are its reference, and the reader that explains what is wrong."""
 
-from gateway.base.config.load import ConfigError, Loaded, load, load_config, parse
+from gateway.base.config.load import (
+    ConfigError,
+    Loaded,
+    is_placeholder,
+    load,
+    load_config,
+    load_elsewhere,
+    load_or_kept,
+    parse,
+)
 from gateway.base.config.schema import (
     GatewayConfig,
     KeyConfig,
@@ -23,7 +32,10 @@ __all__ = [
     "ProviderConfig",
     "ServerConfig",
     "TimeoutsConfig",
+    "is_placeholder",
     "load",
     "load_config",
+    "load_elsewhere",
+    "load_or_kept",
     "parse",
 ]

@@ -6,8 +6,9 @@ import os
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import yaml
@@ -16,6 +17,8 @@ from gateway.base.config.schema import NOT_SERVED_YET, GatewayConfig
 from gateway.base.core.struct import Config, Record
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}")
+_UNSET = "unset-variable"
+_T = TypeVar("_T")
 _AT = re.compile(r" - at `(?P<path>[^`]*)`$")
 _UNKNOWN = re.compile(r"^Object contains unknown field `(?P<field>[^`]*)`")
 
@@ -72,18 +75,57 @@ def load_config(path: str | Path, environ: Mapping[str, str] | None = None) -> G
     return load(path, environ).config
 
 
+def load_elsewhere(path: str | Path) -> GatewayConfig:
+    """The configuration for a command beside the gateway, where variables that only the gateway has may not be set.
+
+    A value that was to come from one is a placeholder (`is_placeholder`), `data_dir` never. Raises ConfigError.
+    """
+    config = parse(_read(path), str(path), is_elsewhere=True).config
+    return load_config(path) if is_placeholder(config.server.data_dir) else config  # the former says which is not set
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether a value of `load_elsewhere` was to come from a variable that is not set here."""
+    return _UNSET in value
+
+
+def load_or_kept(path: str, kept: str, read: Callable[[str], _T]) -> tuple[_T, ConfigError | None]:
+    """`read(path)`; where the file is bad now, `read(kept)`, its last good version, and what is wrong with the file.
+
+    So a process that died can come back. Raises ConfigError when nothing was kept.
+    """
+    try:
+        return read(path), None
+    except ConfigError as exc:
+        if not os.path.exists(kept):
+            raise
+        return read(kept), exc
+
+
 def load(path: str | Path, environ: Mapping[str, str] | None = None) -> Loaded:
     """Read and check the file at `path`. Raises ConfigError, also when it cannot be read."""
+    return parse(_read(path), str(path), environ)
+
+
+def _read(path: str | Path) -> bytes:
     try:
-        text = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except OSError as exc:
         hint = "pass another file with -c FILE" if isinstance(exc, FileNotFoundError) else ""
         raise ConfigError(str(path), "$", f"cannot be read: {exc.strerror}", hint) from exc
-    return parse(text, str(path), environ)
 
 
-def parse(text: bytes, source: str = "gateway.yaml", environ: Mapping[str, str] | None = None) -> Loaded:
-    """Check configuration text. `environ` fills `${NAME}` and `${NAME:-default}` (default: this process's)."""
+def parse(
+    text: bytes,
+    source: str = "gateway.yaml",
+    environ: Mapping[str, str] | None = None,
+    *,
+    is_elsewhere: bool = False,
+) -> Loaded:
+    """Check configuration text. `environ` fills `${NAME}` and `${NAME:-default}` (default: this process's).
+
+    `is_elsewhere`: a variable that is not set gives a placeholder instead of an error.
+    """
     try:
         values = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader subclass
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as exc:
@@ -99,7 +141,7 @@ def parse(text: bytes, source: str = "gateway.yaml", environ: Mapping[str, str] 
             raise ConfigError(
                 source, f"$.{name}", "is not served by this version", "remove the section: nothing would enforce it"
             )
-    filled = _fill(values, "$", source, os.environ if environ is None else environ)
+    filled = _fill(values, "$", source, os.environ if environ is None else environ, is_elsewhere)
     try:
         config = msgspec.convert(filled, GatewayConfig)
     except msgspec.ValidationError as exc:
@@ -107,17 +149,19 @@ def parse(text: bytes, source: str = "gateway.yaml", environ: Mapping[str, str] 
     return Loaded(config, hashlib.sha256(text).hexdigest()[:12], source)
 
 
-def _fill(value: object, path: str, source: str, environ: Mapping[str, str]) -> object:
-    """Replace `${NAME}` in every string; an unset variable without a default is an error."""
+def _fill(value: object, path: str, source: str, environ: Mapping[str, str], is_elsewhere: bool) -> object:
+    """Replace `${NAME}` in every string; an unset variable without a default is an error, elsewhere a placeholder."""
     if isinstance(value, dict):
-        return {k: _fill(v, f"{path}.{k}", source, environ) for k, v in value.items()}
+        return {k: _fill(v, f"{path}.{k}", source, environ, is_elsewhere) for k, v in value.items()}
     if isinstance(value, list):
-        return [_fill(v, f"{path}[{i}]", source, environ) for i, v in enumerate(value)]
+        return [_fill(v, f"{path}[{i}]", source, environ, is_elsewhere) for i, v in enumerate(value)]
     if not isinstance(value, str) or "${" not in value:
         return value
 
     def one(match: re.Match[str]) -> str:
         found = environ.get(match[1]) or match[3]
+        if found is None and is_elsewhere:
+            return f"{_UNSET}-{match[1]}"
         if found is None:
             raise ConfigError(
                 source,

@@ -21,6 +21,7 @@ Dialect = Literal[
     "openai.embeddings",
     "anthropic.messages",
     "gemini.generate",
+    "bedrock.converse",
 ]
 
 
@@ -64,6 +65,17 @@ class LimitsConfig(Config, frozen=True):
     unfinished_response_bytes: Annotated[
         int, Meta(ge=1 << 20, description="Sum over one worker's unfinished answers; past it the largest is ended")
     ] = 256 << 20
+    fetch_bytes: Annotated[
+        int,
+        Meta(
+            ge=1024,
+            description="All images and documents together that one request names by URL, where the model's provider wants them inline",
+        ),
+    ] = 20 << 20
+    fetch_private: Annotated[
+        bool,
+        Meta(description="Fetch them from addresses inside your networks too; anybody with a key can then reach those"),
+    ] = False
     json_depth: Annotated[int, Meta(ge=16, le=100_000, description="Nesting of a JSON body; past it 400")] = 512
 
 
@@ -221,6 +233,13 @@ class GatewayConfig(Config, frozen=True):
     providers: dict[str, ProviderConfig] = field(default_factory=dict)
     models: ModelsConfig = field(default_factory=ModelsConfig)
     keys: dict[str, KeyConfig] = field(default_factory=dict)
+    translation: Annotated[
+        Literal["report", "strict"],
+        Meta(
+            description="What happens to what a model's provider cannot be told in its own dialect: left out and named in "
+            "`x-agentcc-translation-drops`, or the request refused"
+        ),
+    ] = "report"
 
 
 NOT_SERVED_YET = ("budgets", "routing", "guardrails", "alerts", "cache", "telemetry")

@@ -3,7 +3,7 @@
     GatewayError
       ClientFault    BadRequest · UnknownRoute · UnknownModel · KeyRejected · ModelForbidden · UnpricedModel
                      BodyTooLarge · BodyTimeout · Unsupported
-      UpstreamFault  ConnectFailed · TimedOut · UpstreamProtocolError · ResponseTooLarge
+      UpstreamFault  ConnectFailed · TimedOut · UpstreamProtocolError · ResponseTooLarge · ProviderError
       OurFault       NoDeployment · Overloaded · JournalUnavailable · Bug
 
 Each has a stable `code`, an HTTP `status` and `is_retryable`; docs/reference/errors.md lists them all (a test compares).
@@ -136,6 +136,22 @@ class ResponseTooLarge(UpstreamFault):
     code = "response_too_large"
     status = 502
     is_retryable = False
+
+
+class ProviderError(UpstreamFault):
+    """The provider answered an error, told in the client's dialect: its words, and the status and code of the fault table."""
+
+    code = "provider_error"
+
+    def __init__(
+        self,
+        message: str,
+        form: tuple[int, str, str, tuple[tuple[str, str], ...]] = (502, "server_error", "provider_error", ()),
+        **details: object,
+    ) -> None:
+        """`form`: status, OpenAI-style type and code, headers of the answer."""
+        super().__init__(message, **details)
+        self.form = form
 
 
 # === our fault ===

@@ -1,5 +1,7 @@
 """Where a request may go: provider, deployment, plan."""
 
+from collections.abc import Mapping
+
 from gateway.base.core.price import Bound, Price, bound_of
 from gateway.base.core.struct import Record
 
@@ -19,19 +21,32 @@ class Provider(Record, frozen=True):
     takes_client_key: bool = False
 
 
+def canonical(provider: str) -> str:
+    """A provider's name in the catalogue: `google` and `gemini` are the same (SPEC §3)."""
+    return "gemini" if provider == "google" else provider
+
+
+def provider_called(name: str, providers: Mapping[str, Provider]) -> Provider | None:
+    """The configured provider of that name, or of the other name of the same provider."""
+    if name in providers:
+        return providers[name]
+    return next((p for p in providers.values() if canonical(p.name) == canonical(name)), None)
+
+
 class Deployment(Record, frozen=True):
-    """One model at one provider, with its price (None: no price is known)."""
+    """One model at one provider, with its price (None: no price is known), and the dialect to ask it in."""
 
     provider: Provider
     model: str
     name: str
     price: Price | None
     bound: Bound | None
+    dialect: str
 
 
-def deployment(provider: Provider, model: str, price: Price | None) -> Deployment:
+def deployment(provider: Provider, model: str, price: Price | None, dialect: str) -> Deployment:
     """A deployment with what is derived from its parts: `name` is `provider/model`, as headers and records write it."""
-    return Deployment(provider, model, f"{provider.name}/{model}", price, bound_of(price) if price else None)
+    return Deployment(provider, model, f"{provider.name}/{model}", price, bound_of(price) if price else None, dialect)
 
 
 class Plan(Record, frozen=True):

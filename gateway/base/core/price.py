@@ -171,6 +171,8 @@ def _input_pusd(usage: Usage, rates: Rates) -> int:
 def _cache_read_pusd(usage: Usage, rates: Rates) -> int:
     base = rates.cache_read if rates.cache_read >= 0 else rates.input
     plain = usage.cache_read_tokens
+    if not usage.cache_read_audio_tokens and not usage.cache_read_image_tokens:
+        return plain * base  # nearly always
     pico = 0
     for tokens, rate in (
         (usage.cache_read_audio_tokens, rates.cache_read_audio),
@@ -185,6 +187,8 @@ def _cache_read_pusd(usage: Usage, rates: Rates) -> int:
 def _output_pusd(usage: Usage, rates: Rates) -> int:
     base = rates.output
     plain = usage.output_tokens
+    if rates.reasoning < 0 and not usage.output_audio_tokens and not usage.image_output_tokens:
+        return plain * base  # nearly always
     pico = 0
     for tokens, rate in (
         (usage.output_audio_tokens, rates.output_audio),

@@ -5,14 +5,19 @@ The kinds never overlap except where said: `input_tokens` is the *uncached* inpu
 input, the cache reads or the output, as their names say.
 """
 
+from msgspec import structs
+
 from gateway.base.core.struct import Record
+
+_SHARED = ("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens")
 
 
 class Usage(Record, frozen=True, omit_defaults=True):
     """Tokens of one exchange; every count is >= 0.
 
     `service_tier` is the provider's own word in lower case (`flex`, `priority`, `batch`, Anthropic's speed `fast`);
-    `inference_geo` the region that was asked for, where it costs extra (Anthropic's `us`).
+    `inference_geo` the region that was asked for, where it costs extra (Anthropic's `us`). `others` are the parts of these
+    counts that models beside the one that answered took (Anthropic's advisor), each with its `model`.
     """
 
     input_tokens: int = 0
@@ -31,10 +36,20 @@ class Usage(Record, frozen=True, omit_defaults=True):
     input_video_tokens: int = 0
     cache_read_image_tokens: int = 0
     inference_geo: str = ""
+    model: str = ""
+    others: "tuple[Usage, ...]" = ()
 
     def prompt_tokens(self) -> int:
         """Everything that went in, cached or not."""
         return self.input_tokens + self.cache_read_tokens + self.cache_write_5m_tokens + self.cache_write_1h_tokens
+
+    def own(self) -> "Usage":
+        """What the model that answered took itself: all but `others`."""
+        if not self.others:
+            return self
+        taken = {name: sum(getattr(other, name) for other in self.others) for name in _SHARED}
+        left = {name: getattr(self, name) - tokens for name, tokens in taken.items()}
+        return structs.replace(self, **left, others=())
 
 
 NO_USAGE = Usage()

@@ -16,7 +16,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises on bytes that are not a frame: bad UTF-8 and absurd nesting are no DecodeError (0.22, seen)."""
 
 HASH_BYTES = 64
-_JSON_AT = HASH_BYTES + 1
+JSON_AT = HASH_BYTES + 1
 _KIND_AT = len(b'{"k":"')
 _ID_MARK = b'"request_id":"'
 _OPEN_HEAD = b'{"k":"open",' + _ID_MARK
@@ -49,9 +49,9 @@ def encode_line(prev: str, payload: bytes) -> tuple[str, bytes]:
 def split_line(line: bytes) -> tuple[str, bytes] | None:
     """(hash, JSON) of one line without its newline; None when it has not the form of a line. Does not check the hash."""
     head = line[:HASH_BYTES]
-    if line[HASH_BYTES:_JSON_AT] != b" " or not head.isalnum():
+    if line[HASH_BYTES:JSON_AT] != b" " or not head.isalnum():
         return None
-    return head.decode(), line[_JSON_AT:]
+    return head.decode(), line[JSON_AT:]
 
 
 def kind_of(payload: bytes) -> str:

@@ -13,9 +13,10 @@ import msgspec
 from gateway.base.core.struct import Record
 from gateway.base.journal.files import Run, Segment, adopted, read_runs
 from gateway.base.journal.frames import SegmentFrame
-from gateway.base.journal.line import UNREADABLE, ZEROS, chain_hash, kind_of, split_line
+from gateway.base.journal.line import HASH_BYTES, JSON_AT, UNREADABLE, ZEROS, chain_hash, kind_of, split_line
 
 BATCH_BYTES = 1 << 20
+_PIECE_BYTES = 96 << 10  # malloc takes larger pieces from the system each time: 2.4 us an exchange to read, not 1.5
 _SETTLED_S = 2.0  # a directory's mtime is trusted once it is older than any clock tick
 
 _decode_segment = msgspec.json.Decoder(SegmentFrame).decode
@@ -43,12 +44,16 @@ class Position(Record, frozen=True):
 
 
 class Batch(Record, frozen=True):
-    """Lines of one run, and the position after them. `bad` holds `file:offset: what` for lines that cannot be read."""
+    """Some lines of one run, and the position after them. `bad` holds `file:offset: what` for lines that cannot be read.
+
+    `read_bytes` counts all that was read, skipped lines too; it is 0 where only the position moves.
+    """
 
     run: Run
     position: Position
     lines: list[Line]
     bad: list[str]
+    read_bytes: int
 
 
 def read_frames(
@@ -106,17 +111,20 @@ def _prev_of_first(raw: bytes) -> str:
 class Follower:
     """Reads what is new in all runs of a directory, from `positions` on. Not thread-safe; never blocks on a writer.
 
-    Call `poll`, store what it returned, then `accept` it; whatever was not accepted is returned again.
+    Store what `read` or `poll` gave, then `accept` it; whatever was not accepted is given again. Frames whose JSON begins
+    with one of `skipped` are passed over: 0.2 us less a line.
     """
 
-    def __init__(self, directory: str | os.PathLike[str], positions: Iterable[Position] = ()) -> None:
+    def __init__(
+        self, directory: str | os.PathLike[str], positions: Iterable[Position] = (), *, skipped: tuple[bytes, ...] = ()
+    ) -> None:
         self._directory = os.fspath(directory)
+        self._skipped = skipped
         self._positions = {p.run: p for p in positions}
         self._runs: list[Run] = []
         self._listed_mtime = -1
         self._headers: dict[str, tuple[str, ...]] = {}
         self._adopted: set[str] = set()
-        self.lag_bytes = 0
 
     def skip_to_end(self) -> None:
         """Take all that is there now as read; looks only at the end of each run."""
@@ -125,30 +133,34 @@ class Follower:
             offset, head = _end_of(segment)
             self._positions[run.run] = Position(run.run, segment.n, offset, head)
 
-    def poll(self, batch_bytes: int = BATCH_BYTES, now: Callable[[], float] = time.time) -> list[Batch]:
-        """New lines, at most about `batch_bytes` of each run, oldest run first; empty when there is nothing new."""
+    def read(self, batch_bytes: int = BATCH_BYTES, now: Callable[[], float] = time.time) -> Iterator[Batch]:
+        """New lines, at most about `batch_bytes` of each run, oldest run first, in pieces; nothing when nothing is new.
+
+        Who is done with a piece before taking the next works in the CPU's caches: the projections cost a tenth less.
+        """
         self._list(now())
-        batches, lag = [], 0
         for run in self._runs:
-            position = self._positions.get(run.run) or Position(run.run)
-            if position.is_done:
-                continue
-            batch, left = _read_on(run, position, batch_bytes, run.run in self._adopted)
-            lag += left
-            if batch.position != position or batch.lines or batch.bad:
-                batches.append(batch)
-        self.lag_bytes = lag
-        return batches
+            yield from _read_on(run, self._position(run), batch_bytes, run.run in self._adopted, self._skipped)
+
+    def poll(self, batch_bytes: int = BATCH_BYTES, now: Callable[[], float] = time.time) -> list[Batch]:
+        """All that `read` gives, at once."""
+        return list(self.read(batch_bytes, now))
 
     def accept(self, batches: Iterable[Batch]) -> None:
-        """These batches are dealt with: the next poll goes on after them."""
-        for batch in batches:
-            self._positions[batch.run.run] = batch.position
-        self._runs = [r for r in self._runs if not self._is_done(r)]
+        """These batches are dealt with: reading goes on after them."""
+        self.move_to(batch.position for batch in batches)
 
-    def _is_done(self, run: Run) -> bool:
-        position = self._positions.get(run.run)
-        return position is not None and position.is_done
+    def move_to(self, positions: Iterable[Position]) -> None:
+        """All before these positions is dealt with: reading goes on there."""
+        self._positions.update((position.run, position) for position in positions)
+        self._runs = [run for run in self._runs if not self._position(run).is_done]
+
+    def lag_bytes(self) -> int:
+        """What now lies in the runs that were there at the last reading, and was not accepted."""
+        return sum(_unread_bytes(run, self._position(run)) for run in self._runs)
+
+    def _position(self, run: Run) -> Position:
+        return self._positions.get(run.run) or Position(run.run)
 
     def _list(self, now: float) -> None:
         """List the directory when it changed; a listing made within a clock tick of a change is not trusted."""
@@ -160,57 +172,57 @@ class Follower:
             return
         runs = read_runs(self._directory)
         self._adopted = adopted(runs, self._headers)
-        self._runs = [r for r in runs if not self._is_done(r)]
+        self._runs = [run for run in runs if not self._position(run).is_done]
         self._listed_mtime = mtime if now - mtime / 1e9 > _SETTLED_S else -1
 
 
-def _read_on(run: Run, position: Position, batch_bytes: int, is_adopted: bool) -> tuple[Batch, int]:
-    """The next lines of `run`, and how many bytes are left after them."""
-    lines: list[Line] = []
-    bad: list[str] = []
-    budget, done = batch_bytes, False
+def _read_on(
+    run: Run, position: Position, budget_bytes: int, is_adopted: bool, skipped: tuple[bytes, ...]
+) -> Iterator[Batch]:
+    """The next pieces of `run`, until about `budget_bytes` were read or nothing is left."""
     later = [s for s in run.segments if s.n > position.segment]
     current = next((s for s in run.segments if s.n == position.segment), None)
-    while budget > 0 and not done:
-        taken = 0
-        if current is not None:
-            position, taken, done = _read_segment(current, position, budget, lines, bad)
-            budget -= taken
-        if taken:
+    while budget_bytes > 0 and not position.is_done:
+        piece = _read_piece(run, current, position, min(budget_bytes, _PIECE_BYTES), skipped) if current else None
+        if piece is not None:
+            position = piece.position
+            budget_bytes -= piece.read_bytes
+            yield piece
             continue
         # `later` was listed before this read found the end, so nothing more can come in `current`.
         if not later:
-            done = is_adopted
-            break
-        if current is not None and _size(current) > position.offset:
-            bad.append(f"{current.path}:{position.offset}: a torn line before the next segment")
+            if is_adopted:
+                yield Batch(run, Position(run.run, position.segment, position.offset, position.head, True), [], [], 0)
+            return
+        before, torn_at = current, position.offset
         current = later.pop(0)
         position = Position(run.run, current.n, 0, position.head)
-    left = sum(_size(s) for s in later) + (max(_size(current) - position.offset, 0) if current else 0)
-    if done:
-        position = Position(position.run, position.segment, position.offset, position.head, True)
-    return Batch(run, position, lines, bad), left
+        if before is not None and _size(before) > torn_at:
+            yield Batch(run, position, [], [f"{before.path}:{torn_at}: a torn line before the next segment"], 0)
 
 
-def _read_segment(
-    segment: Segment, position: Position, size: int, lines: list[Line], bad: list[str]
-) -> tuple[Position, int, bool]:
-    """Append the complete lines among the next `size` bytes; (new position, bytes taken, whether the run ended)."""
+def _read_piece(run: Run, segment: Segment, position: Position, size: int, skipped: tuple[bytes, ...]) -> Batch | None:
+    """The complete lines among the next `size` bytes, at least one; None when there is none."""
     data = _read_whole_lines(segment.path, position.offset, size)
     if not data:
-        return position, 0, False
-    offset, head, ended = position.offset, position.head, False
-    for raw in data[:-1].split(b"\n"):
-        prev = _prev_of_first(raw) if offset == 0 else head
-        line = parse_line(raw, prev)
-        if line is None:
-            bad.append(f"{segment.path}:{offset}: not a journal line")
+        return None
+    lines: list[Line] = []
+    bad: list[str] = []
+    prev = position.head if position.offset else _prev_of_first(data[: data.find(b"\n")])
+    head, at, last = prev.encode(), 0, 0
+    while at < len(data):
+        space_at, json_at = at + HASH_BYTES, at + JSON_AT
+        end = data.find(b"\n", at)
+        found = data[at:space_at]
+        if found.isalnum() and data[space_at] == 32:  # what `split_line` asks for, 0.1 us a line faster
+            if not data.startswith(skipped, json_at):
+                lines.append(Line(found.decode(), head.decode(), data[json_at:end]))
+            head, last = found, json_at
         else:
-            head = line.hash
-            lines.append(line)
-            ended = line.payload.startswith(b'{"k":"end"')
-        offset += len(raw) + 1
-    return Position(position.run, segment.n, offset, head), len(data), ended
+            bad.append(f"{segment.path}:{position.offset + at}: not a journal line")
+        at = end + 1
+    ended = bool(last) and data.startswith(b'{"k":"end"', last)
+    return Batch(run, Position(run.run, segment.n, position.offset + at, head.decode(), ended), lines, bad, at)
 
 
 def _read_whole_lines(path: str, offset: int, size: int) -> bytes:
@@ -242,6 +254,11 @@ def _end_of(segment: Segment) -> tuple[int, str]:
         if not start:
             return 0, ZEROS
         chunk *= 4
+
+
+def _unread_bytes(run: Run, position: Position) -> int:
+    sizes = ((s.n, _size(s)) for s in run.segments if s.n >= position.segment)
+    return sum(max(size - position.offset, 0) if n == position.segment else size for n, size in sizes)
 
 
 def _size(segment: Segment) -> int:

@@ -6,7 +6,7 @@
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import msgspec
 
@@ -27,12 +27,13 @@ def is_enabled(level: str) -> bool:
     return _LEVELS[level] >= _threshold
 
 
-def log_many(level: str, event: str, lines: Iterable[dict[str, object]]) -> None:
-    """As `log`, for many lines in one write."""
-    if _LEVELS[level] < _threshold:
-        return
-    head = {"ts": round(time.time(), 3), "level": level, "process": _process, "event": event}
-    _write(b"".join(_encode({**head, **fields}) + b"\n" for fields in lines))
+def encode_lines(level: str, event: str, field: str, values: Sequence[bytes]) -> bytes:
+    """A line as `log` writes it for each of `values`, which are JSON already and become the line's `field`."""
+    if not values:
+        return b""
+    line = {"ts": round(time.time(), 3), "level": level, "process": _process, "event": event}
+    head = _encode(line)[:-1] + b',"%b":' % field.encode()
+    return b"%b%b}\n" % (head, (b"}\n" + head).join(values))
 
 
 def log(level: str, event: str, **fields: object) -> None:
@@ -40,10 +41,11 @@ def log(level: str, event: str, **fields: object) -> None:
     if _LEVELS[level] < _threshold:
         return
     line = {"ts": round(time.time(), 3), "level": level, "process": _process, "event": event, **fields}
-    _write(_encode(line) + b"\n")
+    write_lines(_encode(line) + b"\n")
 
 
-def _write(data: bytes) -> None:
+def write_lines(data: bytes) -> None:
+    """Write what `encode_lines` made, whatever the level."""
     try:
         os.write(sys.stderr.fileno(), data)
     except (OSError, ValueError):  # a closed stderr must never stop an exchange

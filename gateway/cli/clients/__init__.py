@@ -1,11 +1,11 @@
 """The agents that `agentcc launch` and `agentcc setup` know."""
 
 from gateway.cli.clients.claude import Claude
-from gateway.cli.clients.client import KEY_ENV, Client, Command, Conflict, Edit, Target
+from gateway.cli.clients.client import KEY_ENV, Client, Command, Edit, Target
 from gateway.cli.clients.codex import Codex
 from gateway.cli.clients.gemini import KEY_VARIABLE, Gemini
 from gateway.cli.clients.opencode import OpenCode
-from gateway.cli.clients.place import UsageError, base_url_of, key_of
+from gateway.cli.clients.place import base_url_of, key_of
 
 CLIENTS: dict[str, Client] = {client.name: client for client in (Codex(), Claude(), Gemini(), OpenCode())}
 
@@ -15,10 +15,8 @@ __all__ = [
     "KEY_VARIABLE",
     "Client",
     "Command",
-    "Conflict",
     "Edit",
     "Target",
-    "UsageError",
     "base_url_of",
     "key_of",
 ]

@@ -27,14 +27,6 @@ class Command(Record, frozen=True):
     unset: tuple[str, ...] = ()
 
 
-class Conflict(Exception):
-    """A file holds something by hand that a set-up would change. `problem` says which, `hint` the way out."""
-
-    def __init__(self, problem: str, hint: str = "") -> None:
-        super().__init__(f"error: {problem}\nhint: {hint}" if hint else f"error: {problem}")
-        self.problem, self.hint = problem, hint
-
-
 class Edit(Protocol):
     """One change to one text file. Pure: text in, text out."""
 
@@ -43,7 +35,10 @@ class Edit(Protocol):
         ...
 
     def apply(self, text: str, path: str, *, force: bool) -> str:
-        """The file with our settings in it; `text` holds none of them. Raises Conflict."""
+        """The file with our settings in it; `text` holds none of them.
+
+        Raises UsageError when it would change what somebody has written by hand.
+        """
         ...
 
     def remove(self, text: str, original: str | None, written: str | None) -> str:
@@ -59,7 +54,7 @@ class Client(Protocol):
     install_hint: str
 
     def command(self, target: Target, args: tuple[str, ...], environ: Mapping[str, str]) -> Command:
-        """How to start it against `target`, nothing written to disk. Raises Conflict when its own settings forbid that."""
+        """How to start it against `target`, nothing written to disk. Raises UsageError when its own settings forbid that."""
         ...
 
     def home(self, environ: Mapping[str, str]) -> Path:

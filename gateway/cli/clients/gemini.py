@@ -9,9 +9,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from gateway.cli.clients.client import Command, Conflict, Edit, Target
+from gateway.cli.clients.client import Command, Edit, Target
 from gateway.cli.clients.json_file import JsonEdit, Place
 from gateway.cli.clients.marked import EnvEdit
+from gateway.cli.usage_error import UsageError
 
 _LOGIN = "gemini-api-key"
 KEY_VARIABLE = "GEMINI_API_KEY"
@@ -25,7 +26,7 @@ class Gemini:
     def command(self, target: Target, args: tuple[str, ...], environ: Mapping[str, str]) -> Command:
         login = _login(self.home(environ))
         if login != _LOGIN:
-            raise Conflict(
+            raise UsageError(
                 f"Gemini CLI would not come to the gateway: {self.home(environ) / 'settings.json'} says "
                 f"`security.auth.selectedType` is {json.dumps(login)}, and no variable can change that",
                 "`agentcc setup gemini` once (`--undo` takes it back), or choose `Use Gemini API Key` in its /auth dialog",

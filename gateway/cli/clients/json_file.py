@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gateway.cli.clients.client import Conflict
+from gateway.cli.usage_error import UsageError
 
 Place = tuple[str, ...]
 """Where a value stands: the keys from the root to it."""
@@ -37,7 +37,7 @@ class JsonEdit:
         for place, value in self._values.items():
             old = _get(found, place)
             if old not in (_ABSENT, value) and not force:
-                raise Conflict(
+                raise UsageError(
                     f"{path} sets `{'.'.join(place)}` to {_shown(place, old)}",
                     "`--force` replaces it until `--undo`; `--print` shows what to add by hand",
                 )
@@ -45,7 +45,7 @@ class JsonEdit:
         for place in self._rivals:
             if _get(found, place) is not _ABSENT:
                 if not force:
-                    raise Conflict(
+                    raise UsageError(
                         f"{path} has `{'.'.join(place)}`, which would compete with the gateway's key",
                         "`--force` takes it out until `--undo`",
                     )
@@ -70,9 +70,9 @@ def _parsed(text: str, path: str) -> dict[str, Any]:
     try:
         found = json.loads(text) if text.strip() else {}
     except ValueError as exc:
-        raise Conflict(f"{path} is not plain JSON: {exc}", "`--print` shows what to add by hand") from exc
+        raise UsageError(f"{path} is not plain JSON: {exc}", "`--print` shows what to add by hand") from exc
     if not isinstance(found, dict):
-        raise Conflict(f"{path} is not a JSON object", "repair it first; nothing was changed")
+        raise UsageError(f"{path} is not a JSON object", "repair it first; nothing was changed")
     return found
 
 

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.cli.clients.client import Conflict
+from gateway.cli.usage_error import UsageError
 
 _BEGIN = "# >>> agentcc: made by `agentcc setup`, removed by `agentcc setup --undo` >>>"
 _END = "# <<< agentcc <<<"
@@ -77,7 +77,7 @@ class TomlEdit:
         except tomllib.TOMLDecodeError:
             is_as_meant = False
         if not is_as_meant:
-            raise Conflict(
+            raise UsageError(
                 f"{path} is written in a way that cannot be edited safely", "`--print` shows what to add by hand"
             )
         return bom + made
@@ -129,12 +129,12 @@ def _parsed(text: str, path: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
-        raise Conflict(f"{path} is not valid TOML: {exc}", "repair it first; nothing was changed") from exc
+        raise UsageError(f"{path} is not valid TOML: {exc}", "repair it first; nothing was changed") from exc
 
 
 def _refuse_unless(force: bool, problem: str) -> None:
     if not force:
-        raise Conflict(problem, "`--force` switches it off until `--undo`; `--print` shows what to add by hand")
+        raise UsageError(problem, "`--force` switches it off until `--undo`; `--print` shows what to add by hand")
 
 
 def _switch_off_key(text: str, name: str) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gateway.cli.clients.client import Command, Conflict, Edit, Target
+from gateway.cli.clients.client import Command, Edit, Target
+from gateway.cli.usage_error import UsageError
 
 _PROVIDER = "agentcc"
 
@@ -17,7 +18,7 @@ class OpenCode:
 
     def command(self, target: Target, args: tuple[str, ...], environ: Mapping[str, str]) -> Command:
         if not target.model:
-            raise Conflict("OpenCode must be told which models the gateway has", "pass --model NAME")
+            raise UsageError("OpenCode must be told which models the gateway has", "pass --model NAME")
         content = _merged(environ.get("OPENCODE_CONFIG_CONTENT", ""))
         content.setdefault("provider", {})[_PROVIDER] = {
             "npm": "@ai-sdk/openai-compatible",
@@ -44,7 +45,7 @@ def _merged(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text) if text else {}
     except ValueError as exc:
-        raise Conflict("OPENCODE_CONFIG_CONTENT is not JSON", "unset it") from exc
+        raise UsageError("OPENCODE_CONFIG_CONTENT is not JSON", "unset it") from exc
     if not isinstance(found, dict) or not isinstance(found.get("provider", {}), dict):
-        raise Conflict("OPENCODE_CONFIG_CONTENT is not an OpenCode configuration", "unset it")
+        raise UsageError("OPENCODE_CONFIG_CONTENT is not an OpenCode configuration", "unset it")
     return found

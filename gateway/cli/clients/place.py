@@ -4,11 +4,10 @@ import os
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from gateway.base.config import GatewayConfig
-from gateway.cli.keys import UsageError, default_config, is_placeholder, read_config
+from gateway.base.config import GatewayConfig, is_placeholder, load_elsewhere
+from gateway.cli.keys import default_config
+from gateway.cli.usage_error import UsageError
 from gateway.dataplane.identity import time_ms
-
-__all__ = ["UsageError", "base_url_of", "key_of"]
 
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}
 
@@ -23,7 +22,7 @@ def base_url_of(given: str | None, config: str | None, environ: Mapping[str, str
         raise UsageError(
             "where is the gateway?", "pass --base-url URL, set AGENTCC_BASE_URL, or -c FILE on its machine"
         )
-    server = read_config(path).server
+    server = load_elsewhere(path).server
     if not server.port:
         raise UsageError(f"{path} lets the gateway take any free port", "pass --base-url URL with the one it printed")
     host = _ANY.get(server.host, f"[{server.host}]" if ":" in server.host else server.host)
@@ -38,7 +37,7 @@ def key_of(given: str | None, config: str | None, environ: Mapping[str, str], no
     path = config or default_config()
     if config is None and not os.path.exists(path):
         raise UsageError("which key?", "pass --key KEY or set AGENTCC_KEY; your platform team hands out keys")
-    usable = _usable_keys(read_config(path), now_ms)
+    usable = _usable_keys(load_elsewhere(path), now_ms)
     if len(usable) == 1:
         return next(iter(usable.values()))
     names = f"{len(usable)} keys ({', '.join(sorted(usable))})" if usable else "no key that can be used here"

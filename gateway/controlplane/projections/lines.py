@@ -1,35 +1,33 @@
 """One log line per exchange, at info: read off the journal like everything else, so that the road pays nothing for it.
 
-What an exchange said is not in the journal, so it cannot be in a line either.
+A line holds the `done` frame as it stands there, passed on without encoding it again. What an exchange said is not in the
+journal, so it cannot be in a line either.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-import msgspec
-
-from gateway.base.journal import Batch
-from gateway.base.journal.line import kind_of
-from gateway.base.telemetry.log import is_enabled, log_many
-from gateway.controlplane.projections.view import decode_done
+from gateway.base.telemetry.log import encode_lines, is_enabled, write_lines
+from gateway.controlplane.projections.exchange import Exchange
 
 
-def log_exchanges(batches: Iterable[Batch], since: str) -> None:
-    """Write a line for each `done` frame of `batches` that began at `since` (RFC 3339) or later.
+class ExchangeLines:
+    """The lines of one step: made while the exchanges are stored, written once they are.
 
-    The bound keeps a ledger that is built anew from writing years of lines again.
+    `since` (RFC 3339) leaves out those that began before: a ledger that is built anew would write years of lines again.
     """
-    if is_enabled("info"):
-        log_many("info", "exchange", _lines(batches, since))
 
+    def __init__(self, since: str) -> None:
+        self._since = since
+        self._is_enabled = is_enabled("info")
+        self._made: list[bytes] = []
 
-def _lines(batches: Iterable[Batch], since: str) -> Iterator[dict[str, object]]:
-    for batch in batches:
-        for line in batch.lines:
-            if kind_of(line.payload) != "done":
-                continue
-            try:
-                view = decode_done(line.payload)
-            except msgspec.MsgspecError:
-                continue  # the ledger reports lines that it cannot read
-            if view.ts >= since:
-                yield {"exchange": view}
+    def add(self, exchanges: Iterable[Exchange]) -> None:
+        """Make the lines of these."""
+        if self._is_enabled:
+            frames = [exchange.frame for exchange in exchanges if exchange.done.ts >= self._since]
+            self._made.append(encode_lines("info", "exchange", "exchange", frames))
+
+    def write(self) -> None:
+        """Write all lines."""
+        for lines in self._made:
+            write_lines(lines)

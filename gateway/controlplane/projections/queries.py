@@ -11,15 +11,15 @@ _BY: Mapping[str, str] = {
     "team": "p.team",
     "org": "p.org",
     "cost_center": "p.cost_center",
-    "model": "e.model_used",
-    "provider": "e.provider",
+    "model": "t.model_used",
+    "provider": "t.provider",
     "session": "e.session_id",
 }
 _SPEND = """
-SELECT {column}, count(*), sum(e.cost_nusd), sum(e.cost_basis = 'estimated'), sum(e.input_tokens),
-       sum(e.cache_read_tokens), sum(e.cache_write_tokens), sum(e.output_tokens), sum(e.outcome = 'ok'),
+SELECT {column}, count(*), sum(e.cost_nusd), sum(t.cost_basis = 'estimated'), sum(e.input_tokens),
+       sum(e.cache_read_tokens), sum(e.cache_write_tokens), sum(e.output_tokens), sum(t.outcome = 'ok'),
        min(e.ts_ms), max(e.ts_ms)
-FROM exchanges e JOIN principals p ON p.id = e.principal
+FROM exchanges e JOIN traits t ON t.id = e.trait JOIN principals p ON p.id = t.principal
 WHERE e.ts_ms >= ? AND e.ts_ms < ? GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT ?
 """
 _SPEND_FIELDS = (
@@ -27,14 +27,13 @@ _SPEND_FIELDS = (
     "output_tokens", "ok", "first_ts_ms", "last_ts_ms",
 )  # fmt: skip
 _EXCHANGES = """
-SELECT e.request_id, e.ts_ms, e.run, lower(hex(e.hash)) AS hash, p.json AS principal, e.session_id, e.dialect, e.client,
-       e.model_requested, e.model_used, e.provider, e.status, e.outcome, e.error_code, e.input_tokens,
-       e.cache_read_tokens, e.cache_write_tokens, e.output_tokens, e.reasoning_tokens, e.cost_nusd, e.cost_basis,
-       e.price_version, e.hops, e.verdicts, e.policy_version, e.latency_ms, e.ttfb_ms, e.overhead_us, e.request_bytes,
-       e.response_bytes, e.is_stream
-FROM exchanges e JOIN principals p ON p.id = e.principal
-WHERE (?1 = '' OR e.request_id = ?1) AND (?2 = '' OR e.session_id = ?2)
-ORDER BY e.ts_ms DESC LIMIT ?3
+SELECT e.request_id, e.ts_ms, t.run, lower(hex(e.hash)) AS hash, p.json AS principal, e.session_id, t.dialect, e.client,
+       t.model_requested, t.model_used, t.provider, t.status, t.outcome, t.error_code, e.input_tokens,
+       e.cache_read_tokens, e.cache_write_tokens, e.output_tokens, e.reasoning_tokens, e.cost_nusd, t.cost_basis,
+       t.price_version, e.hops, e.verdicts, t.policy_version, e.latency_ms, e.ttfb_ms, e.overhead_us, e.request_bytes,
+       e.response_bytes, t.is_stream
+FROM exchanges e JOIN traits t ON t.id = e.trait JOIN principals p ON p.id = t.principal
+WHERE {where} ORDER BY e.ts_ms DESC LIMIT ?
 """
 SPEND_BY = tuple(_BY)
 FOREVER_MS = 1 << 62
@@ -54,7 +53,10 @@ class Queries:
 
     def exchanges(self, limit: int = 100, request_id: str = "", session_id: str = "") -> list[dict[str, Any]]:
         """The latest exchanges, newest first; or the one with `request_id`, or those of one session."""
-        return [dict(row) for row in self._rows(_EXCHANGES, (request_id, session_id, limit))]
+        asked = {"e.request_id = ?": request_id, "e.session_id = ?": session_id}
+        chosen = {condition: value for condition, value in asked.items() if value}
+        sql = _EXCHANGES.format(where=" AND ".join(chosen) or "true")
+        return [dict(row) for row in self._rows(sql, (*chosen.values(), limit))]
 
     def _rows(self, sql: str, values: tuple[Any, ...]) -> list[sqlite3.Row]:
         db = sqlite3.connect(self._uri, uri=True)

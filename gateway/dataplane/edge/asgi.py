@@ -6,6 +6,7 @@ ASGI's `send` waits for slow clients, so the provider is read no faster than the
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from time import perf_counter
 from typing import Any
 
 from gateway.base.core.errors import BadRequest, BodyTooLarge
@@ -21,9 +22,14 @@ Send = Callable[[Message], Awaitable[None]]
 class AsgiIncoming:
     """A request as ASGI tells it."""
 
-    __slots__ = ("_headers", "_is_read", "_receive", "client_ip", "header", "is_repeating", "method", "path", "query")
+    __slots__ = (
+        "_headers", "_is_read", "_receive", "arrived", "client_ip", "header", "is_repeating", "method", "path", "query",
+    )  # fmt: skip
+
+    is_here = False
 
     def __init__(self, scope: Message, receive: Receive) -> None:
+        self.arrived = perf_counter()
         self._receive = receive
         self._is_read = False
         self.method: str = scope["method"]
@@ -168,12 +174,21 @@ def asgi_app(pipeline: Pipeline) -> Callable[[Message, Receive, Send], Awaitable
             if incoming.path.startswith("/-/"):
                 await forward_to_admin(pipeline, incoming, reply)
             else:
-                await pipeline.handle(incoming, reply)
+                await _serve(pipeline, incoming, reply)
         finally:
             reply.close()
             await pump
 
     return app
+
+
+async def _serve(pipeline: Pipeline, incoming: AsgiIncoming, reply: AsgiReply) -> None:
+    ex = await pipeline.handle(incoming, reply)
+    try:
+        await pipeline.wait_end(ex)
+    except asyncio.CancelledError:
+        pipeline.abandon(ex)
+        raise
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -7,15 +7,22 @@ when its transport is dropped; a cut body of known length raises, a broken chunk
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
+from time import perf_counter
 from typing import Any
 
-from gateway.base.core.errors import BadRequest, BodyTooLarge
+from gateway.base.core.errors import BadRequest, BodyTimeout, BodyTooLarge
+from gateway.dataplane.edge.eager import run_eagerly
 from gateway.dataplane.edge.limits import check_length, declared_length, declares_more
 from gateway.dataplane.edge.local import local_answer
 from gateway.dataplane.flow import Headers, Pipeline, forward_to_admin
 
 _CUT = "the request body broke off"
+_EARLY_BYTES = 256 << 10
+_EARLY_DIGITS = 6
+_MOST_EARLY = 256
+"""Bodies that are read before their key is known: 64 MiB at most."""
 _ACKNOWLEDGE_BYTES = 256 << 10  # a call per piece would cost more than it tells
 _FAILED_SEND = "PyErrAwaitable"
 """What Granian 2.8.7 gives back instead of queueing when the response's reader has gone (measured)."""
@@ -24,12 +31,18 @@ _FAILED_SEND = "PyErrAwaitable"
 class RsgiIncoming:
     """A request as RSGI tells it."""
 
-    __slots__ = ("_headers", "_is_read", "_proto", "_scope", "header", "is_repeating", "method", "path", "query")
+    __slots__ = (
+        "_body", "_headers", "_is_read", "_proto", "_scope", "arrived", "header", "is_here", "is_repeating", "method", "path",
+        "query",
+    )  # fmt: skip
 
-    def __init__(self, scope: Any, proto: Any) -> None:
+    def __init__(self, scope: Any, proto: Any, arrived: float = 0.0, body: Any = None) -> None:
         self._scope = scope
         self._proto = proto
-        self._is_read = False
+        self._body = body
+        self.is_here = body is not None
+        self.arrived = arrived or perf_counter()
+        self._is_read = self.is_here
         self.method: str = scope.method
         self.path: str = scope.path
         self.query: str = scope.query_string
@@ -53,12 +66,18 @@ class RsgiIncoming:
         declared = declared_length(self.header("content-length"), limit)
         self._is_read = True
         try:
-            if declared >= 0:
-                data: bytes = await self._proto()
+            if self._body is not None:
+                data: bytes = self._body.result()
+            elif declared >= 0:
+                data = await self._proto()
             else:
                 data = await self._chunks(limit)
         except RuntimeError as exc:  # RSGIProtocolError: the connection broke
             raise BadRequest(_CUT) from exc
+        except asyncio.CancelledError:
+            if self._body is None:
+                raise
+            raise BodyTimeout("the request body did not arrive in time") from None
         check_length(declared, len(data))
         return data
 
@@ -137,23 +156,75 @@ async def _nothing() -> None:
     """What is left to do once the answer has been given."""
 
 
-def rsgi_app(pipeline: Pipeline) -> Callable[[Any, Any], Awaitable[None]]:
-    """The RSGI application of one worker."""
+class RsgiEdge:
+    """The RSGI application of one worker.
 
-    def app(scope: Any, proto: Any) -> Awaitable[None]:
-        # No coroutine of its own: each layer costs the event loop at every step of an exchange.
+    `app` is for any RSGI server. `schedule` is for Granian's callback scheduler: it asks for a short body at once, on
+    Granian's own thread, so that the event loop wakes up once for request and body, and no task is made for them.
+    """
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._loop = pipeline.loop
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._arriving: dict[Any, float] = {}
+
+    def app(self, scope: Any, proto: Any) -> Coroutine[Any, Any, object]:
+        """Serve one request."""
         if scope.proto != "http":  # websockets are off; whatever else comes is not ours
             proto.close(1008)
             return _nothing()
-        path: str = scope.path
-        incoming = RsgiIncoming(scope, proto)
-        local = local_answer(pipeline, incoming.method, path, incoming.header("upgrade"))
+        return self._serve(RsgiIncoming(scope, proto), proto)
+
+    def _serve(self, incoming: RsgiIncoming, proto: Any) -> Coroutine[Any, Any, object]:
+        # No coroutine of its own: each layer costs the event loop at every step of an exchange.
+        pipeline = self._pipeline
+        local = local_answer(pipeline, incoming.method, incoming.path, incoming.header("upgrade"))
         if local is not None:
             proto.response_bytes(local.status, local.headers, local.body)
             return _nothing()
         reply = RsgiReply(proto)
-        if path.startswith("/-/"):
+        if incoming.path.startswith("/-/"):
             return forward_to_admin(pipeline, incoming, reply)
         return pipeline.handle(incoming, reply)
 
-    return app
+    def schedule(self, watcher: Any) -> None:
+        """Take one request on Granian's thread, which holds the GIL; never raises.
+
+        Granian completes futures on the same thread (it has one), so `body` cannot be done before its callback is there.
+        """
+        scope, proto = watcher.scope, watcher.proto
+        if _is_short(scope) and len(self._arriving) < _MOST_EARLY:
+            body = proto()
+            self._arriving[body] = arrived = perf_counter()
+            body.add_done_callback(partial(self._on_body, scope, proto, arrived))
+        else:
+            self._loop.call_soon_threadsafe(self._spawn, scope, proto)
+
+    def _spawn(self, scope: Any, proto: Any) -> None:
+        task = self._loop.create_task(self.app(scope, proto))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _on_body(self, scope: Any, proto: Any, arrived: float, body: Any) -> None:
+        del self._arriving[body]
+        rest = run_eagerly(self._loop, self._serve(RsgiIncoming(scope, proto, arrived, body), proto))
+        if rest is not None:
+            self._tasks.add(rest)
+            rest.add_done_callback(self._tasks.discard)
+
+    def expire(self, now: float) -> None:
+        """Give up on early bodies that did not arrive in time; `now` is `perf_counter()` seconds."""
+        too_old = now - self._pipeline.policy.limits.body_timeout_ms / 1000
+        for body, arrived in list(self._arriving.items()):
+            if arrived > too_old:
+                return
+            body.cancel()
+
+
+def _is_short(scope: Any) -> bool:
+    """Whether the body may be read before anybody knows whose it is."""
+    if scope.proto != "http" or scope.method != "POST" or scope.path.startswith("/-/"):
+        return False
+    length: str = scope.headers.get("content-length") or ""
+    return length.isdigit() and len(length) <= _EARLY_DIGITS and int(length) <= _EARLY_BYTES

@@ -8,6 +8,7 @@ dated snapshots (`gpt-5.5` allows `gpt-5.5-2026-04-15`; not the other way round)
 import re
 from functools import lru_cache
 
+from gateway.base.core.plan import canonical
 from gateway.base.core.principal import Grant
 
 _SNAPSHOT = r"(?:-\d{4}-\d{2}-\d{2}|-\d{8})?"
@@ -23,7 +24,7 @@ def allows(grant: Grant, provider: str, model: str) -> bool:
 def _is_allowed(patterns: tuple[str, ...], provider: str, model: str) -> bool:
     full, bare = _compiled(patterns)
     plain = model.replace(".", "-")
-    return bool(full.fullmatch(f"{_canonical(provider)}/{plain}") or bare.fullmatch(plain))
+    return bool(full.fullmatch(f"{canonical(provider).replace('.', '-')}/{plain}") or bare.fullmatch(plain))
 
 
 @lru_cache(_MEMO)
@@ -36,7 +37,7 @@ def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[st
 
 def _expression(pattern: str) -> str:
     provider, slash, model = pattern.strip().partition("/")
-    text = f"{_canonical(provider)}/{model}" if slash else provider
+    text = f"{canonical(provider)}/{model}" if slash else provider
     # Providers keep their dots out of the way too: both sides of a comparison pass through the same replacement.
     parts = [re.escape(part) for part in text.replace(".", "-").split("*")]
     return ".*".join(parts) + ("" if text.endswith("*") else _SNAPSHOT)
@@ -44,7 +45,3 @@ def _expression(pattern: str) -> str:
 
 def _any_of(expressions: list[str]) -> re.Pattern[str]:
     return re.compile("|".join(expressions) if expressions else r"(?!)", re.DOTALL)
-
-
-def _canonical(provider: str) -> str:
-    return "gemini" if provider == "google" else provider.replace(".", "-")

@@ -67,6 +67,10 @@ class Identity:
                 raise ConfigError(source, f"{path}.chatgpt_account", f"is also that of `$.keys.{other.name}`")
             self._accounts[key.chatgpt_account] = entry
 
+    def derived_key(self, purpose: str) -> bytes:
+        """32 bytes for another purpose, from the server secret that keys the hashes; the same on every node that shares it."""
+        return self._digest("\0" + purpose)  # no key that a client can present begins so
+
     def identify(self, presented: str | None, chatgpt_account: str | None, client_ip: str, now_ms: int) -> Grant:
         """The Grant of the key in `presented`, or that of a ChatGPT login (then with `passes_bearer`).
 

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from msgspec.json import Decoder
 
+from gateway.base.core.plan import canonical
 from gateway.base.core.price import Price, Rates
 from gateway.dataplane.providers.price_file import DatedPrice, ModelRow, PriceFile, ProviderRows, Rule
 
@@ -23,7 +24,6 @@ PRICES_PATH = Path(__file__).parent / "catalog" / "prices.json"
 _MEMO_ENTRIES = 4096
 _SECONDS_PER_DAY = 86_400
 _EPOCH = date(1970, 1, 1)
-_ALIASES = {"google": "gemini"}
 _FILE = Decoder(PriceFile)
 _PRICES = Decoder(tuple[DatedPrice, ...])
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[.-](?=\d)")
@@ -89,7 +89,7 @@ class Catalog:
 
     def models(self, provider: str) -> tuple[str, ...]:
         """The model names that are known at `provider`, one spelling each; the operator's own first."""
-        provider = _ALIASES.get(provider, provider)
+        provider = canonical(provider)
         table = self._tables.get(provider)
         own = self._overrides.get(provider, {})
         known = table.names() if table else ()
@@ -103,7 +103,7 @@ class Catalog:
         if self._overridden(provider, model) is not None:
             return True
         row = self._row(provider, model)
-        return row is not None and self._home[id(row)] == _ALIASES.get(provider, provider)
+        return row is not None and self._home[id(row)] == canonical(provider)
 
     @staticmethod
     def near(name: str, candidates: Iterable[str], n: int = 3) -> list[str]:
@@ -130,10 +130,10 @@ class Catalog:
             context_window_tokens=row.context_window_tokens if row else 0,
             max_output_tokens=row.max_output_tokens if row else 0,
         )
-        self._overrides.setdefault(_ALIASES.get(provider, provider), {})[model] = price
+        self._overrides.setdefault(canonical(provider), {})[model] = price
 
     def _overridden(self, provider: str, model: str) -> Price | None:
-        own = self._overrides.get(_ALIASES.get(provider, provider))
+        own = self._overrides.get(canonical(provider))
         if not own:
             return None
         if model in own:
@@ -174,7 +174,7 @@ class Catalog:
         if key not in self._rows:
             if len(self._rows) >= _MEMO_ENTRIES:
                 self._rows.clear()
-            self._rows[key] = self._find(_ALIASES.get(provider, provider), model)
+            self._rows[key] = self._find(canonical(provider), model)
         return self._rows[key]
 
     def _find(self, provider: str, model: str) -> ModelRow | None:

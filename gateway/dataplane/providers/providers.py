@@ -9,6 +9,7 @@ import msgspec
 import yaml
 from msgspec import Struct
 
+from gateway.base.core.plan import canonical
 from gateway.base.core.struct import Record
 
 PROVIDERS_PATH = Path(__file__).parent / "catalog" / "providers.yaml"
@@ -95,8 +96,8 @@ def known_providers() -> dict[str, ProviderSpec]:
 
 
 def provider_named(name: str) -> ProviderSpec | None:
-    """The spec of `name`; `google` names `gemini` (SPEC §3)."""
-    return known_providers().get("gemini" if name == "google" else name)
+    """The spec of `name`, which may be an alias."""
+    return known_providers().get(canonical(name))
 
 
 def resource_base(base_url: str, dialect: str) -> str:

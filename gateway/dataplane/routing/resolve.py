@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from gateway.base.core.errors import UnknownModel, UnpricedModel, Unsupported
-from gateway.base.core.plan import Deployment, Provider, deployment
+from gateway.base.core.plan import Deployment, Provider, deployment, provider_called
 from gateway.base.core.price import Price
 
 _MEMO_ENTRIES = 4096
@@ -22,7 +22,8 @@ class Resolver:
     """Names → deployments for one policy version.
 
     `offers(provider, model)` says whether the catalogue knows the model there, `price` what it costs (None: unknown),
-    `is_unpriced_allowed` whether policy lets `provider/model` run without a price.
+    `is_unpriced_allowed` whether policy lets `provider/model` run without a price. Between any two dialects of `translates`
+    requests are translated.
     """
 
     def __init__(
@@ -34,11 +35,13 @@ class Resolver:
         price: Callable[[str, str], Price | None],
         is_unpriced_allowed: Callable[[str], bool],
         known: Callable[[str], tuple[str, ...]],
+        translates: frozenset[str] = frozenset(),
     ) -> None:
         self._providers = providers
         self._aliases = {_plain(name): target for name, target in aliases.items()}
         self._offers, self._price, self._known = offers, price, known
         self._is_unpriced_allowed = is_unpriced_allowed
+        self._translates = translates
         self._memo: dict[tuple[str, str, int], Deployment] = {}
 
     def resolve(self, name: str, dialect: str, day: int = 0) -> Deployment:
@@ -62,13 +65,7 @@ class Resolver:
             raise UnknownModel(f"`{name[:200]!a}` cannot be the name of a model", param="model")
         target = self._aliases.get(_plain(name), name)
         provider, model = self._place(target, name, dialect)
-        if dialect not in provider.bases:
-            speaks = ", ".join(provider.bases)
-            raise Unsupported(
-                f"model `{name}` is served by provider `{provider.name}`, which speaks {speaks}; this version does not "
-                f"translate {dialect} to it. Ask for a model of a provider that speaks {dialect}.",
-                param="model",
-            )
+        spoken = dialect if dialect in provider.bases else self._translated(name, provider, dialect)
         price = self._price(provider.name, model)
         if price is None and not self._is_unpriced_allowed(f"{provider.name}/{model}"):
             raise UnpricedModel(
@@ -76,12 +73,25 @@ class Resolver:
                 "give it one (`models.prices`) or allow it by name (`models.unpriced.allow`).",
                 model=f"{provider.name}/{model}",
             )
-        return deployment(provider, model, price)
+        return deployment(provider, model, price, spoken)
+
+    def _translated(self, name: str, provider: Provider, dialect: str) -> str:
+        """The dialect that `dialect` is translated to for this provider: the first that it speaks. Raises Unsupported."""
+        if dialect in self._translates:
+            for spoken in provider.bases:
+                if spoken in self._translates:
+                    return spoken
+        speaks = ", ".join(provider.bases)
+        raise Unsupported(
+            f"model `{name}` is served by provider `{provider.name}`, which speaks {speaks}; {dialect} cannot be translated"
+            f" to that. Ask for a model of a provider that speaks {dialect}.",
+            param="model",
+        )
 
     def _place(self, target: str, asked: str, dialect: str) -> tuple[Provider, str]:
         prefix, slash, rest = target.partition("/")
         if slash:
-            provider = self._providers.get(prefix) or self._providers.get(_CANONICAL.get(prefix, ""))
+            provider = provider_called(prefix, self._providers)
             if provider is not None and rest:
                 if provider.models and (model := _listed(provider, rest)) is None:
                     raise self._unknown(asked, f"provider `{provider.name}` offers only {', '.join(provider.models)}")
@@ -116,10 +126,6 @@ class Resolver:
         if near and not why:
             text += f". Did you mean {', '.join(f'`{n}`' for n in near)}?"
         return UnknownModel(text, param="model", near=near)
-
-
-_CANONICAL = {"google": "gemini", "gemini": "google"}
-"""`google` and `gemini` name the same provider (SPEC §3)."""
 
 
 def _plain(name: str) -> str:

@@ -1,8 +1,10 @@
 """A configuration error names the place, the value and the way out; nothing written is silently ignored."""
 
+from pathlib import Path
+
 import pytest
 
-from gateway.base.config import ConfigError, parse
+from gateway.base.config import ConfigError, is_placeholder, load, load_elsewhere, load_or_kept, parse
 
 WRONG = [
     (b"server: {hoost: 1}", "$.server.hoost", "not a known field", "did you mean `host`?"),
@@ -65,3 +67,40 @@ def test_a_date_stays_the_text_that_was_written() -> None:
     """YAML would make a datetime of it; the field wants RFC 3339."""
     text = b"keys: {a: {key: abcdefgh, expires: 2027-01-01T00:00:00Z}}"
     assert parse(text).config.keys["a"].expires == "2027-01-01T00:00:00Z"
+
+
+def test_a_command_beside_the_gateway_may_lack_its_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret that is not set here reads as a placeholder; defaults and what is set are filled as in the gateway."""
+    monkeypatch.delenv("NOT_HERE", raising=False)
+    monkeypatch.setenv("HERE", "sk-agentcc-here")
+    file = tmp_path / "gateway.yaml"
+    file.write_text(
+        'keys: { a: { key: "${NOT_HERE}" }, b: { key: "${HERE}" }, c: { key: "${NOT_HERE:-sk-default}", user: x } }\n'
+    )
+    keys = load_elsewhere(file).keys
+    assert [is_placeholder(keys[name].key) for name in "abc"] == [True, False, False]
+    assert (keys["b"].key, keys["c"].key) == ("sk-agentcc-here", "sk-default")
+
+
+def test_the_data_directory_is_never_a_placeholder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that guessed it would read, or make, another one."""
+    monkeypatch.delenv("NOT_HERE", raising=False)
+    file = tmp_path / "gateway.yaml"
+    file.write_text('server: { data_dir: "${NOT_HERE}/data" }\n')
+    with pytest.raises(ConfigError, match="environment variable NOT_HERE"):
+        load_elsewhere(file)
+
+
+def test_the_last_good_file_stands_in_for_a_bad_one(tmp_path: Path) -> None:
+    """A good file wins; for a bad one the kept version comes with the reason; without a kept one the reason is raised."""
+    file, kept = tmp_path / "gateway.yaml", tmp_path / "last-good.yaml"
+    file.write_text("server: { port: 1 }")
+    loaded, rejected = load_or_kept(str(file), str(kept), load)
+    assert (loaded.config.server.port, rejected) == (1, None)
+    file.write_text("server: { prot: 1 }")
+    with pytest.raises(ConfigError, match="prot"):
+        load_or_kept(str(file), str(kept), load)
+    kept.write_text("server: { port: 2 }")
+    loaded, rejected = load_or_kept(str(file), str(kept), load)
+    assert (loaded.config.server.port, loaded.source) == (2, str(kept))
+    assert "did you mean `port`?" in str(rejected)

@@ -95,7 +95,7 @@ def test_any_mix_of_writes_reads_and_restarts_sees_each_line_once(
         follower.accept(batches)
     (run,) = read_runs(directory)
     assert seen == list(read_frames(run, is_verified=True))
-    assert follower.lag_bytes == 0
+    assert follower.lag_bytes() == 0
 
 
 def test_a_line_that_is_none_is_reported_and_passed(tmp_path: Path, start: Start) -> None:
@@ -111,14 +111,57 @@ def test_a_line_that_is_none_is_reported_and_passed(tmp_path: Path, start: Start
     writer.abandon()
 
 
-def test_the_lag_counts_what_is_not_yet_read(tmp_path: Path, start: Start) -> None:
-    """`lag_bytes` is what a poll left behind."""
+def test_the_lag_counts_what_is_not_yet_accepted(tmp_path: Path, start: Start) -> None:
+    """`lag_bytes` is what the runs hold beyond the positions that were accepted, in whichever segment."""
     writer = start(1, segment_bytes=500)
     for i in range(40):
         writer.append(b'{"k":"x","i":%d}' % i)
     total = sum(f.stat().st_size for f in tmp_path.iterdir())
     follower = Follower(tmp_path)
     batches = follower.poll(600)
+    assert follower.lag_bytes() == total
+    follower.accept(batches)
     taken = sum(len(line.payload) + 66 for batch in batches for line in batch.lines)
-    assert follower.lag_bytes == total - taken
+    assert follower.lag_bytes() == total - taken == total - sum(batch.read_bytes for batch in batches)
+    drain(follower)
+    assert follower.lag_bytes() == 0
+    writer.append(b'{"k":"y"}')
+    follower.poll()
+    assert follower.lag_bytes() >= 66 + len(b'{"k":"y"}')
     writer.close()
+
+
+def test_skipped_frames_are_passed_over_and_no_more(tmp_path: Path, start: Start) -> None:
+    """They are missing from the lines, not from the chain, the positions, the bytes read or what is reported as bad."""
+    writer = start(1, segment_bytes=200_000)
+    for i in range(60):
+        writer.append(b'{"k":"%b","x":"%b","i":%d}' % (b"even" if i % 5 else b"odd", b"x" * 8000, i))
+    path = Path(read_runs(tmp_path)[0].segments[-1].path)
+    with path.open("ab") as file:
+        file.write(b'no hash {"k":"even"}\n')
+    writer.append(b'{"k":"even","i":60}')
+    writer.append(b'{"k":"odd","i":61}')
+    plain, skipping = Follower(tmp_path), Follower(tmp_path, skipped=(b'{"k":"even",',))
+    all_of_it, rest = plain.poll(), skipping.poll()
+    lines = [line for batch in all_of_it for line in batch.lines]
+    assert [line for batch in rest for line in batch.lines] == [x for x in lines if b'"even"' not in x.payload]
+    assert [(b.position, b.bad, b.read_bytes) for b in rest] == [(b.position, b.bad, b.read_bytes) for b in all_of_it]
+    assert sum(len(batch.bad) for batch in rest) == 1
+    writer.abandon()
+
+
+def test_long_runs_come_in_pieces_from_each_of_which_one_can_go_on(tmp_path: Path, start: Start) -> None:
+    """A piece is small whatever the batch; its position is where the next piece begins, also after a restart."""
+    writer = start(1, segment_bytes=300_000)
+    for i in range(900):
+        writer.append(b'{"k":"x","i":%d,"x":"%b"}' % (i, b"x" * (i if i % 100 else 150_000)))
+    (run,) = read_runs(tmp_path)
+    pieces = list(Follower(tmp_path).read(64 << 20))
+    assert len(pieces) > 10
+    lines = [line for piece in pieces for line in piece.lines]
+    assert lines == list(read_frames(run, is_verified=True))
+    for number in range(0, len(pieces), 5):
+        follower = Follower(tmp_path, [pieces[number].position])
+        rest = [line for piece in follower.read(64 << 20) for line in piece.lines]
+        assert rest == [line for piece in pieces[number + 1 :] for line in piece.lines]
+    writer.abandon()

@@ -61,10 +61,11 @@ class SqliteKeys:
                 db.execute("PRAGMA journal_mode = WAL")
                 migrate(db, KEYS, self._path.name)
                 self._check_secret(db)
+                generation = Generation(self._generation_path)
             except BaseException:
                 db.close()
                 raise
-        return db, inode, Generation(self._generation_path)
+        return db, inode, generation
 
     def _use(self, db: sqlite3.Connection, inode: int, generation: Generation) -> None:
         self._db, self._inode, self._generation = db, inode, generation
