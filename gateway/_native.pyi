@@ -5,9 +5,23 @@ read; knows no policy. Offsets and sizes are bytes. Linux only (the client signa
 The names with an underscore are types for annotations (`if TYPE_CHECKING`); they do not exist at run time.
 """
 
+from collections.abc import Sequence
 from typing import Final, Literal, Self, TypeAlias, final
 
-__all__ = ["ChainFile", "DecodeError", "JsonError", "Upstream", "__version__", "decompress", "find_path", "scan_object"]
+__all__ = [
+    "ChainFile",
+    "DecodeError",
+    "JsonError",
+    "Sealer",
+    "Upstream",
+    "__version__",
+    "decompress",
+    "eventstream_message",
+    "find_path",
+    "scan_object",
+    "split_eventstream",
+    "split_sse",
+]
 
 __version__: Final[str]
 
@@ -55,6 +69,26 @@ def decompress(data: bytes, encoding: str, limit: int) -> bytes:
     8 MiB is refused as `too_large` (RFC 9659). Bytes after the end are `corrupt`. Releases the GIL. Raises DecodeError.
     """
 
+def split_sse(data: bytes) -> list[tuple[str, bytes]]:
+    """Whole server-sent events (a DATA of `Upstream`) as (name, data): `""` without a name, data lines joined by a newline.
+
+    Lines end in LF, CRLF or CR. Events without data (comments, keep-alives) and bytes after the last blank line are left out.
+    """
+
+def split_eventstream(data: bytes) -> list[tuple[str, str, bytes]]:
+    """Whole messages of an AWS event stream (a DATA of `Upstream`) as (message type, name, payload).
+
+    The message type is that of `:message-type`: `event`, `exception` or `error`; the name that of `:event-type`,
+    `:exception-type` or `:error-code`; `""` where there is none. An `error` has its words in a header: they come as the payload
+    `{"message": …}`. Checksums are checked. Raises ValueError when something is no message.
+    """
+
+def eventstream_message(headers: Sequence[tuple[str, str]], payload: bytes) -> bytes:
+    """One message of an AWS event stream, with headers of the type string.
+
+    Raises ValueError: a name over 255 bytes, empty or there twice, a value over 65,535 bytes, a payload over 24 MiB.
+    """
+
 @final
 class ChainFile:
     """An existing file that lines of a hash chain are appended to (the journal's segments)."""
@@ -69,7 +103,22 @@ class ChainFile:
         the GIL: the write takes under a microsecond, and giving up the lock costs the winning of it back. Raises OSError.
         """
 
-_Tap: TypeAlias = Literal["none", "openai.responses", "openai.chat", "anthropic.messages", "gemini.generate"]
+@final
+class Sealer:
+    """Seals texts that travel through a client (ChaCha20-Poly1305); the same text under the same label gives the same token."""
+
+    def __new__(cls, key: bytes) -> Self:
+        """`key` is 32 bytes. Raises ValueError."""
+
+    def seal(self, label: bytes, text: bytes) -> bytes:
+        """28 bytes longer than `text`; `label` must be the same for `open`."""
+
+    def open(self, label: bytes, sealed: bytes) -> bytes | None:
+        """What was sealed under the same key and label; None for anything else."""
+
+_Tap: TypeAlias = Literal[
+    "none", "openai.responses", "openai.chat", "anthropic.messages", "gemini.generate", "bedrock.converse"
+]
 
 _FailureCode: TypeAlias = Literal[
     "connect",  # no TCP connection, or the proxy refused
@@ -81,7 +130,7 @@ _FailureCode: TypeAlias = Literal[
     "timeout_total",  # start to end of the body
     "cancelled",  # by `stop`
     "reset",  # cut, before the head or in the body
-    "protocol",  # the peer broke HTTP
+    "protocol",  # the peer broke HTTP or the framing of its event stream
     "too_large",  # body over max_response_bytes
     "event_too_large",  # one event over max_event_bytes
 ]
@@ -113,7 +162,8 @@ _Completion: TypeAlias = (
 """One report of one exchange. In order, an exchange gives one of
 
 - BODY: the answer is no event stream and `collect` was set;
-- HEAD, DATA*, [TERMINAL, DATA*,] END: a streamed answer. Framed when it is `text/event-stream`: DATA holds whole events;
+- HEAD, DATA*, [TERMINAL, DATA*,] END: a streamed answer. Framed when it is `text/event-stream` or
+  `application/vnd.amazon.eventstream`: DATA holds whole events (messages);
 - FAILED instead of, or after, any of these: captures are there when HEAD was given.
 """
 
@@ -136,13 +186,15 @@ class Upstream:
         ca_file: str | None = None,
         proxy_from_env: bool = True,
         max_event_bytes: int = 16_777_216,
+        public_only: bool = False,
     ) -> Upstream:
         """Start the thread.
 
         `connect_timeout_ms` spans name lookup, TCP, proxy tunnel and TLS; 0 means none. `ca_file`: PEM with the only
         certificates to trust; else the machine's (`SSL_CERT_FILE`, `SSL_CERT_DIR` obeyed), else Mozilla's. Proxies:
         HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY in either case, read now; http:// proxies only. `max_event_bytes`:
-        longest single event of a stream. Raises OSError (unusable `ca_file`, no thread).
+        longest single event of a stream. `public_only`: connect to addresses on the public internet only, whatever a name
+        points to, and without a proxy. Raises OSError (unusable `ca_file`, no thread).
         """
 
     def fileno(self) -> int:

@@ -7,12 +7,13 @@ use agentcc_core::sse::SseFramer;
 use agentcc_core::tap::{Captures, Dialect, Tap, Verdict};
 use libfuzzer_sys::fuzz_target;
 
-const DIALECTS: [Dialect; 5] = [
+const DIALECTS: [Dialect; 6] = [
     Dialect::None,
     Dialect::OpenaiResponses,
     Dialect::OpenaiChat,
     Dialect::AnthropicMessages,
     Dialect::GeminiGenerate,
+    Dialect::BedrockConverse,
 ];
 const MAX_EVENT_BYTES: usize = 1 << 12;
 

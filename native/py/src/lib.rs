@@ -5,7 +5,9 @@
 mod chain;
 mod completions;
 mod errors;
+mod framing;
 mod json;
+mod seal;
 mod upstream;
 
 use agentcc_core::decode;
@@ -22,9 +24,13 @@ fn decompress<'py>(py: Python<'py>, data: &[u8], encoding: &str, limit: usize) -
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<chain::ChainFile>()?;
+    module.add_class::<seal::Sealer>()?;
     module.add_class::<upstream::Upstream>()?;
     module.add_function(wrap_pyfunction!(json::scan_object, module)?)?;
     module.add_function(wrap_pyfunction!(json::find_path, module)?)?;
     module.add_function(wrap_pyfunction!(decompress, module)?)?;
+    module.add_function(wrap_pyfunction!(framing::split_sse, module)?)?;
+    module.add_function(wrap_pyfunction!(framing::split_eventstream, module)?)?;
+    module.add_function(wrap_pyfunction!(framing::eventstream_message, module)?)?;
     errors::add_to(module)
 }

@@ -22,8 +22,9 @@ pub(crate) struct Upstream(Client);
 #[pymethods]
 impl Upstream {
     #[new]
+    #[allow(clippy::too_many_arguments, reason = "keyword arguments in Python")]
     #[pyo3(signature = (*, connect_timeout_ms=10_000, pool_idle_timeout_ms=90_000, pool_max_idle_per_host=1024,
-                        ca_file=None, proxy_from_env=true, max_event_bytes=16_777_216))]
+                        ca_file=None, proxy_from_env=true, max_event_bytes=16_777_216, public_only=false))]
     fn new(
         py: Python<'_>,
         connect_timeout_ms: u64,
@@ -32,6 +33,7 @@ impl Upstream {
         ca_file: Option<PathBuf>,
         proxy_from_env: bool,
         max_event_bytes: usize,
+        public_only: bool,
     ) -> PyResult<Self> {
         let config = Config {
             connect_timeout_ms,
@@ -40,6 +42,7 @@ impl Upstream {
             ca_file,
             proxy_from_env,
             max_event_bytes,
+            public_only,
         };
         py.detach(|| Client::new(&config)).map(Self).map_err(PyOSError::new_err)
     }

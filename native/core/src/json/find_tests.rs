@@ -25,6 +25,12 @@ fn elements_walk_an_array() {
     assert_eq!(elements(b"[]").count(), 0);
 }
 
+#[test]
+fn quoted_text_is_what_serde_reads_back() {
+    let text = "a\"b\\c\n\u{0}\u{1f}/é😀";
+    assert_eq!(serde_json::from_slice::<String>(&crate::json::quoted(text)).unwrap(), text);
+}
+
 proptest! {
     #[test]
     fn noise_never_panics(body in "[\\{\\}\\[\\]\",:\\\\a ]{0,60}", tail in prop::collection::vec(any::<u8>(), 0..20)) {

@@ -10,3 +10,4 @@ mod text;
 pub use error::{JsonError, JsonErrorKind};
 pub use find::{elements, find_member, find_path, is_key, members};
 pub use scan::scan_object;
+pub use text::quoted;

@@ -151,6 +151,26 @@ fn digits_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// `text` as a JSON string, quotes included.
+#[must_use]
+pub fn quoted(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len() + 2);
+    out.push(b'"');
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend([b'\\', byte]),
+            0..0x20 => {
+                const DIGITS: &[u8; 16] = b"0123456789abcdef";
+                let (high, low) = (DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]);
+                out.extend([b'\\', b'u', b'0', b'0', high, low]);
+            }
+            _ => out.push(byte),
+        }
+    }
+    out.push(b'"');
+    out
+}
+
 /// The meaning of a string's inner bytes. Lone surrogates become their three-byte (WTF-8) form, so two spellings of one
 /// key are equal and different keys stay different. Broken escapes are kept as they are: this never fails.
 pub(super) fn unescape(raw: &[u8]) -> Cow<'_, [u8]> {

@@ -57,7 +57,7 @@ impl SseFramer {
 
     /// The stream has ended: the held bytes, if they are a whole event after all (its blank line ended in CR).
     pub fn finish(&mut self) -> Option<Vec<u8>> {
-        let complete = !self.cursor.in_line && self.held.get(self.cursor.at) == Some(&b'\r');
+        let complete = self.cursor.is_before_last_cr(&self.held);
         self.cursor = Cursor::default();
         let held = std::mem::take(&mut self.held);
         complete.then_some(held)
@@ -89,7 +89,24 @@ impl SseFramer {
     }
 }
 
+/// The whole events in `bytes`, in order, when nothing follows: what has no blank line after it is left out.
+pub fn events(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let mut cursor = Cursor::default();
+        let end = cursor.event_end(rest).or_else(|| cursor.is_before_last_cr(rest).then_some(rest.len()))?;
+        let (event, after) = rest.split_at(end);
+        rest = after;
+        Some(event)
+    })
+}
+
 impl Cursor {
+    /// Nothing but the CR of a blank line is left of `bytes`.
+    fn is_before_last_cr(self, bytes: &[u8]) -> bool {
+        !self.in_line && bytes.get(self.at) == Some(&b'\r')
+    }
+
     /// Index after the event that `bytes` starts with, and back to the start; `None` when it is not complete.
     fn event_end(&mut self, bytes: &[u8]) -> Option<usize> {
         loop {

@@ -98,6 +98,9 @@ proptest! {
         let (mut pieces, mut last) = (Vec::new(), 0);
         for cut in cuts { pieces.push(&wire[last..cut]); last = cut; }
         pieces.push(&wire[last..]);
-        prop_assert_eq!(frame(pieces), frame_plainly(wire));
+        let plainly = frame_plainly(wire);
+        let known: Vec<_> = plainly.0.iter().chain(&plainly.1).map(Vec::as_slice).collect();
+        prop_assert_eq!(events(wire).collect::<Vec<_>>(), known);
+        prop_assert_eq!(frame(pieces), plainly);
     }
 }

@@ -4,4 +4,4 @@ mod event;
 mod framer;
 
 pub use event::Event;
-pub use framer::{EventTooLarge, SseFramer};
+pub use framer::{EventTooLarge, SseFramer, events};

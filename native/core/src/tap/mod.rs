@@ -5,6 +5,7 @@
 //! file per dialect; the table is `Dialect`.
 
 mod anthropic_messages;
+mod bedrock_converse;
 mod captures;
 mod gemini_generate;
 mod openai_chat;
@@ -27,6 +28,8 @@ pub enum Dialect {
     AnthropicMessages,
     /// Gemini `streamGenerateContent` with `alt=sse`.
     GeminiGenerate,
+    /// Bedrock `ConverseStream`, an AWS event stream.
+    BedrockConverse,
 }
 
 impl Dialect {
@@ -39,6 +42,7 @@ impl Dialect {
             "openai.chat" => Self::OpenaiChat,
             "anthropic.messages" => Self::AnthropicMessages,
             "gemini.generate" => Self::GeminiGenerate,
+            "bedrock.converse" => Self::BedrockConverse,
             _ => return None,
         })
     }
@@ -76,16 +80,11 @@ impl Tap {
         if self.dialect == Dialect::None || self.terminal_seen {
             return Verdict::Forward;
         }
-        let Event { name, data: Some(data) } = Event::parse(bytes) else {
-            return Verdict::Forward;
-        };
         let captures = &mut self.captures;
-        let verdict = match self.dialect {
-            Dialect::None => Verdict::Forward,
-            Dialect::OpenaiResponses => openai_responses::event(captures, name, &data),
-            Dialect::OpenaiChat => openai_chat::event(captures, &data, self.drop_usage_chunk),
-            Dialect::AnthropicMessages => anthropic_messages::event(captures, name, &data),
-            Dialect::GeminiGenerate => gemini_generate::event(captures, &data),
+        let verdict = if self.dialect == Dialect::BedrockConverse {
+            bedrock_converse::event(captures, bytes)
+        } else {
+            server_sent(self.dialect, captures, bytes, self.drop_usage_chunk)
         };
         self.terminal_seen |= verdict == Verdict::Terminal;
         verdict
@@ -95,6 +94,19 @@ impl Tap {
     #[must_use]
     pub fn captures(&self) -> &Captures {
         &self.captures
+    }
+}
+
+fn server_sent(dialect: Dialect, captures: &mut Captures, bytes: &[u8], drop_usage_chunk: bool) -> Verdict {
+    let Event { name, data: Some(data) } = Event::parse(bytes) else {
+        return Verdict::Forward;
+    };
+    match dialect {
+        Dialect::OpenaiResponses => openai_responses::event(captures, name, &data),
+        Dialect::OpenaiChat => openai_chat::event(captures, &data, drop_usage_chunk),
+        Dialect::AnthropicMessages => anthropic_messages::event(captures, name, &data),
+        Dialect::GeminiGenerate => gemini_generate::event(captures, &data),
+        Dialect::None | Dialect::BedrockConverse => Verdict::Forward,
     }
 }
 

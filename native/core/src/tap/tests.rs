@@ -131,6 +131,57 @@ fn gemini_keeps_the_last_usage_and_has_no_terminal() {
     assert_eq!((captures.status, text(captures.error.as_ref())), (Status::Failed, "{\"code\":429}"));
 }
 
+/// A message of an AWS event stream.
+fn message(message_type: &str, kind: (&str, &str), payload: &str) -> Vec<u8> {
+    use crate::eventstream::{Header, Value, encode};
+    let header = |name, value| Header { name, value: Value::Text(value) };
+    encode([header(kind.0, kind.1), header(":message-type", message_type)], payload.as_bytes()).unwrap()
+}
+
+#[test]
+fn converse_ends_with_metadata() {
+    let event = |kind, payload| message("event", (":event-type", kind), payload);
+    let wire = [
+        event("messageStart", "{\"role\":\"assistant\",\"p\":\"abcd\"}"),
+        event("contentBlockDelta", "{\"contentBlockIndex\":0,\"delta\":{\"text\":\"hello\"},\"p\":\"abc\"}"),
+        event("contentBlockStop", "{\"contentBlockIndex\":0}"),
+        event("messageStop", "{\"stopReason\":\"end_turn\"}"),
+        event(
+            "metadata",
+            "{\"metrics\":{},\"usage\":{\"inputTokens\":3},\"trace\":{\"promptRouter\":{\"invokedModelId\":\"m\"}}}",
+        ),
+        event("metadata", "{\"usage\":{\"inputTokens\":4}}"),
+    ];
+    let mut tap = Tap::new(Dialect::BedrockConverse, false);
+    let verdicts = wire[..4].iter().map(|event| tap.event(event)).collect::<Vec<_>>();
+    assert_eq!(verdicts, [Forward; 4]);
+    let captures = tap.captures();
+    assert_eq!((captures.finish_seen, captures.status, captures.usage.as_ref()), (true, Status::Ok, None));
+    assert_eq!([tap.event(&wire[4]), tap.event(&wire[5])], [Terminal, Forward]);
+    let captures = tap.captures();
+    assert_eq!(text(captures.usage.as_ref()), "{\"inputTokens\":3}");
+    assert_eq!(text(captures.model.as_ref()), "\"m\"");
+    assert_eq!((captures.delta_events, captures.delta_bytes), (1, 5));
+}
+
+#[test]
+fn converse_exceptions_end_the_answer_and_keep_their_name() {
+    let words = "{\"message\": \"slow down\"}";
+    let named = "{\"__type\":\"throttlingException\",\"message\": \"slow down\"}";
+    let cases = [
+        (message("exception", (":exception-type", "throttlingException"), words), named),
+        (message("exception", (":exception-type", "x"), " { } "), "{\"__type\":\"x\"}"),
+        (message("exception", (":exception-type", "x"), ""), "{\"__type\":\"x\"}"),
+        (message("error", (":error-code", "x"), ""), "{\"__type\":\"x\",\"message\":\"\"}"),
+    ];
+    for (wire, error) in cases {
+        let mut tap = Tap::new(Dialect::BedrockConverse, false);
+        assert_eq!(tap.event(&wire), Terminal);
+        let captures = tap.captures();
+        assert_eq!((captures.status, text(captures.error.as_ref())), (Status::Failed, error));
+    }
+}
+
 #[test]
 fn broken_json_is_forwarded() {
     for dialect in [
@@ -139,6 +190,7 @@ fn broken_json_is_forwarded() {
         Dialect::OpenaiChat,
         Dialect::AnthropicMessages,
         Dialect::GeminiGenerate,
+        Dialect::BedrockConverse,
     ] {
         let wire = "data: {\"choices\":[{\n\ndata: {\"type\":\"\n\ndata:\n\ndata: [\n\ndata: {\"usage\":{\n\n";
         assert!(run(dialect, true, wire).1.iter().all(|v| *v == Forward));

@@ -21,6 +21,7 @@ use tower_service::Service;
 
 use super::connection::{Stream, UpstreamConnection};
 use super::failure::{Failure, FailureCode};
+use super::public::is_public;
 use super::resolver::{DnsError, Resolver};
 
 /// Probes on idle connections find peers that vanished without a word (NAT timeouts); below common NAT limits of 5 min.
@@ -32,15 +33,21 @@ pub(super) struct Connector {
     tls: TlsConnector,
     proxies: Option<Arc<Matcher>>,
     timeout: Option<Duration>,
+    public_only: bool,
 }
 
 impl Connector {
-    pub(super) fn new(tls: Arc<ClientConfig>, proxies: Option<Arc<Matcher>>, timeout: Option<Duration>) -> Self {
-        let mut tcp = HttpConnector::new_with_resolver(Resolver::new());
+    pub(super) fn new(
+        tls: Arc<ClientConfig>,
+        proxies: Option<Arc<Matcher>>,
+        timeout: Option<Duration>,
+        public_only: bool,
+    ) -> Self {
+        let mut tcp = HttpConnector::new_with_resolver(Resolver::new(public_only));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(TCP_KEEPALIVE));
-        Self { tcp, tls: TlsConnector::from(tls), proxies, timeout }
+        Self { tcp, tls: TlsConnector::from(tls), proxies, timeout, public_only }
     }
 
     async fn connect(self, target: Uri) -> Result<UpstreamConnection, Failure> {
@@ -56,6 +63,10 @@ impl Connector {
     }
 
     async fn connect_steps(mut self, target: Uri) -> Result<UpstreamConnection, Failure> {
+        if self.public_only && !may_be_public(&target) {
+            let message = format!("`{}` is not on the public internet", target.host().unwrap_or_default());
+            return Err(Failure::new(FailureCode::Connect, message));
+        }
         let proxy = self.proxies.as_ref().and_then(|matcher| matcher.intercept(&target));
         if target.scheme() != Some(&Scheme::HTTPS) {
             let address = proxy.as_ref().map_or(Ok(&target), plain_proxy)?;
@@ -82,6 +93,13 @@ impl Connector {
         }
         tunnel.call(target.clone()).await.map_err(|e| failure_of_dial(&e))
     }
+}
+
+/// Whether the host is a name, which the resolver will check, or a public address: those are never resolved.
+fn may_be_public(target: &Uri) -> bool {
+    let host = target.host().unwrap_or_default();
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    bare.parse().map_or(true, is_public)
 }
 
 /// The proxy's address, when we can speak to it.

@@ -16,7 +16,7 @@ use super::outlet::Outlet;
 use super::pools::Pools;
 use super::queue::{Exchange, Queue};
 use super::request::{Options, UpstreamRequest};
-use super::stream::StreamReader;
+use super::stream::{Framing, StreamReader};
 use super::watchdog::{Deadline, Watchdog};
 
 /// All that the task needs.
@@ -45,19 +45,19 @@ impl Job {
         };
         let ttfb_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let (parts, body) = response.into_parts();
-        let is_event_stream = is_event_stream(&parts.headers);
+        let framing = framing_of(&parts.headers);
         let head = Box::new(Head { status: parts.status, headers: parts.headers, ttfb_us });
         let mut reader = BodyReader { body, watchdog, options };
-        if options.collect && !is_event_stream {
+        if options.collect && framing.is_none() {
             match reader.collect().await {
                 Ok(body) => outlet.end(Completion::Body(head, body)),
                 Err(failure) => outlet.end(Completion::Failed(failure, None)),
             }
             return;
         }
-        let framed = is_event_stream && !is_encoded(&head.headers);
+        let framing = framing.filter(|_| !is_encoded(&head.headers));
         outlet.push(Completion::Head(head));
-        let mut stream = StreamReader::new(outlet, &options, framed.then_some(max_event_bytes));
+        let mut stream = StreamReader::new(outlet, &options, framing, max_event_bytes);
         loop {
             let failure = match reader.next_chunk().await {
                 Ok(Some(chunk)) => stream.take(&chunk).err(),
@@ -133,10 +133,13 @@ pub(super) fn too_large(limit: u64) -> Failure {
     Failure::new(FailureCode::TooLarge, format!("the body is larger than {limit} bytes"))
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    const TYPE: &[u8] = b"text/event-stream";
-    let value = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
-    value.and_then(|v| v.get(..TYPE.len())).is_some_and(|v| v.eq_ignore_ascii_case(TYPE))
+/// How an event stream is to be cut; `None` when the body is no event stream.
+fn framing_of(headers: &HeaderMap) -> Option<Framing> {
+    const TYPES: [(&[u8], Framing); 2] =
+        [(b"text/event-stream", Framing::Sse), (b"application/vnd.amazon.eventstream", Framing::AwsEventStream)];
+    let value = headers.get(CONTENT_TYPE)?.as_bytes();
+    let is = |name: &[u8]| value.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    TYPES.into_iter().find(|(name, _)| is(name)).map(|(_, framing)| framing)
 }
 
 /// Compressed events cannot be framed. We never ask for them; a peer that sends them anyway gets its bytes passed on.

@@ -11,6 +11,7 @@ mod exchange;
 mod failure;
 mod outlet;
 mod pools;
+mod public;
 mod queue;
 mod request;
 mod resolver;
@@ -69,6 +70,8 @@ pub struct Config {
     pub proxy_from_env: bool,
     /// Longest event of a stream.
     pub max_event_bytes: usize,
+    /// Connect to addresses on the public internet only. A proxy would look names up by itself, so none is used.
+    pub public_only: bool,
 }
 
 /// The client's handle on the caller's side.
@@ -88,9 +91,9 @@ impl Upstream {
     /// In words, when the CA file is unusable or the system refuses a thread or a file descriptor.
     pub fn new(config: &Config) -> Result<Self, String> {
         let tls = tls::client_config(config.ca_file.as_deref())?;
-        let proxies = config.proxy_from_env.then(|| Arc::new(Matcher::from_env()));
+        let proxies = (config.proxy_from_env && !config.public_only).then(|| Arc::new(Matcher::from_env()));
         let connect_timeout = Some(config.connect_timeout_ms).filter(|ms| *ms > 0).map(Duration::from_millis);
-        let connector = connector::Connector::new(tls, proxies.clone(), connect_timeout);
+        let connector = connector::Connector::new(tls, proxies.clone(), connect_timeout, config.public_only);
         let queue = Arc::new(queue::Queue::new().map_err(|e| format!("no eventfd: {e}"))?);
         let before_sleep = Arc::clone(&queue);
         let runtime = Builder::new_current_thread()

@@ -6,13 +6,27 @@ use super::failure::{Failure, FailureCode};
 use super::outlet::Outlet;
 use super::request::Options;
 use super::window::Window;
+use crate::eventstream::{EventStreamFramer, FrameError};
 use crate::sse::{EventTooLarge, SseFramer};
 use crate::tap::{Tap, Verdict};
 
+/// How a stream is cut into events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    Sse,
+    AwsEventStream,
+}
+
+enum Framer {
+    /// The bytes are no plain event stream.
+    Raw,
+    Sse(SseFramer),
+    AwsEventStream(EventStreamFramer),
+}
+
 pub(super) struct StreamReader {
     outlet: Outlet,
-    /// `None`: the bytes are no plain event stream.
-    framer: Option<SseFramer>,
+    framer: Framer,
     sorter: Sorter,
     max_response_bytes: u64,
 }
@@ -25,11 +39,16 @@ struct Sorter {
 }
 
 impl StreamReader {
-    pub(super) fn new(outlet: Outlet, options: &Options, max_event_bytes: Option<usize>) -> Self {
+    pub(super) fn new(outlet: Outlet, options: &Options, framing: Option<Framing>, max_event_bytes: usize) -> Self {
         let tap = Tap::new(options.tap, options.drop_usage_chunk);
+        let framer = match framing {
+            None => Framer::Raw,
+            Some(Framing::Sse) => Framer::Sse(SseFramer::new(max_event_bytes)),
+            Some(Framing::AwsEventStream) => Framer::AwsEventStream(EventStreamFramer::new(max_event_bytes)),
+        };
         Self {
             outlet,
-            framer: max_event_bytes.map(SseFramer::new),
+            framer,
             sorter: Sorter { tap, ready: Vec::new(), body_bytes: 0 },
             max_response_bytes: options.max_response_bytes,
         }
@@ -49,19 +68,24 @@ impl StreamReader {
         self.sorter.body_bytes += fits.len() as u64;
         let (sorter, outlet) = (&mut self.sorter, &mut self.outlet);
         let fed = match &mut self.framer {
-            None => {
+            Framer::Raw => {
                 outlet.push_data(fits);
                 Ok(())
             }
-            Some(framer) => framer.feed(fits, |event| sorter.sort(event, outlet)),
+            Framer::Sse(framer) => framer.feed(fits, |event| sorter.sort(event, outlet)).map_err(too_large_event),
+            Framer::AwsEventStream(framer) => {
+                framer.feed(fits, |event| sorter.sort(event, outlet)).map_err(broken_stream)
+            }
         };
         sorter.flush(outlet);
-        fed.map_err(event_too_large)?;
+        fed?;
         if fits.len() < chunk.len() { Err(too_large(self.max_response_bytes)) } else { Ok(()) }
     }
 
     pub(super) fn end(mut self) {
-        if let Some(event) = self.framer.as_mut().and_then(SseFramer::finish) {
+        if let Framer::Sse(framer) = &mut self.framer
+            && let Some(event) = framer.finish()
+        {
             self.sorter.sort(&event, &mut self.outlet);
             self.sorter.flush(&mut self.outlet);
         }
@@ -98,6 +122,17 @@ impl Sorter {
     }
 }
 
-fn event_too_large(error: EventTooLarge) -> Failure {
-    Failure::new(FailureCode::EventTooLarge, format!("an event is longer than {} bytes", error.max_event_bytes))
+fn too_large_event(error: EventTooLarge) -> Failure {
+    event_too_large(error.max_event_bytes)
+}
+
+fn broken_stream(error: FrameError) -> Failure {
+    match error {
+        FrameError::TooLarge { max_event_bytes } => event_too_large(max_event_bytes),
+        FrameError::Broken(broken) => Failure::new(FailureCode::Protocol, format!("broken event stream: {broken}")),
+    }
+}
+
+fn event_too_large(limit: usize) -> Failure {
+    Failure::new(FailureCode::EventTooLarge, format!("an event is longer than {limit} bytes"))
 }
