@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import yaml
@@ -31,8 +32,10 @@ class Incoming:
     """A request that is already here."""
 
     is_repeating = False
+    is_here = True
 
     def __init__(self, body: bytes, is_stream: bool) -> None:
+        self.arrived = perf_counter()
         self.method, self.path, self.query, self.client_ip = "POST", "/v1/responses", "", "127.0.0.1"
         self._headers = bodies.headers(is_stream=is_stream)
         get = dict(self._headers).get

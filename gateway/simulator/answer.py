@@ -9,12 +9,13 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
 from gateway._native import decompress
 
-from . import catalog, chat, gemini, messages, responses
+from . import catalog, chat, converse, gemini, messages, responses
 from .context import Context, Ids, dumps
 from .deliver import Delivery, of_json, of_stream
 from .knobs import Knobs, Rule, resolve
@@ -23,12 +24,16 @@ from .steps import Failure, Fault, Record, limited
 from .usage import PrefixMemory, count
 from .view import READERS, View
 
-_ENCODERS = {"responses": responses, "chat": chat, "messages": messages, "gemini": gemini}
+_ENCODERS = {"responses": responses, "chat": chat, "messages": messages, "gemini": gemini, "converse": converse}
+_IN_PATH = ("gemini", "converse")
+"""Dialects that name model and stream in the path."""
 _GEMINI = re.compile(r"/models/(?P<model>.+):(?P<verb>\w+)$")
+_CONVERSE = re.compile(r"/model/(?P<model>[^/]+)/(?P<verb>converse|converse-stream)$")
 _MODEL = re.compile(r"/models/(?P<model>[^:]+)$")
 _ENDINGS = (("/chat/completions", "chat"), ("/responses", "responses"), ("/messages", "messages"))
 _MOST_COUNTERS = 10_000
 _MOST_BODY = 64 * 1024 * 1024  # after decompression
+_EVENT_STREAM = "application/vnd.amazon.eventstream"
 _JSON, _SSE = "application/json", "text/event-stream; charset=utf-8"
 
 
@@ -157,6 +162,8 @@ def _route(path: str) -> tuple[str, str, str]:
         return "responses", "count", ""
     if path.endswith("/responses/compact"):
         return "responses", "compact", ""
+    if asked := _CONVERSE.search(path):
+        return "converse", "stream" if asked["verb"] == "converse-stream" else "make", unquote(asked["model"])
     found = _GEMINI.search(path)
     verb = (
         {"generateContent": "make", "streamGenerateContent": "stream", "countTokens": "count"}.get(found["verb"])
@@ -191,6 +198,7 @@ _BAD_JSON = {
     "chat": "We could not parse the JSON body of your request. ({reason})",
     "messages": "The request body is not valid JSON: {reason}",
     "gemini": "Invalid JSON payload received. {reason}",
+    "converse": "The request body is not valid JSON: {reason}",
 }
 
 
@@ -200,6 +208,8 @@ def _missing(dialect: str, verb: str, body: dict[str, Any], model: Any, request:
         if verb != "count" and not body.get("contents"):
             return Failure(400, "* GenerateContentRequest.contents: contents is not specified\n")
         return None
+    if dialect == "converse":
+        return None if body.get("messages") else Failure(400, "messages: Member must not be null")
     if dialect == "messages":
         if not request.header("anthropic-version"):
             return Failure(400, "anthropic-version: header is required")
@@ -219,7 +229,7 @@ def _missing(dialect: str, verb: str, body: dict[str, Any], model: Any, request:
 def _play(
     request: Request, dialect: str, verb: str, body: dict[str, Any], raw: bytes, model: str, state: State
 ) -> Answer:
-    stream = verb == "stream" or (dialect != "gemini" and body.get("stream") is True)
+    stream = verb == "stream" or (dialect not in _IN_PATH and body.get("stream") is True)
     view = READERS[dialect](body, model, stream)
     knobs = resolve(state.default, state.rules, request.header, view.prompt, model, view.helper)
     known = ("", *SCENARIOS)
@@ -244,7 +254,7 @@ def _play(
     if verb == "compact":
         return _compacted(ctx, head)
     if streamed:
-        kind = _SSE if sse else "application/json; charset=UTF-8"
+        kind = _EVENT_STREAM if dialect == "converse" else _SSE if sse else "application/json; charset=UTF-8"
         delivery = of_stream(
             encoder.stream(ctx), made.fault, knobs, lambda n: encoder.failure_event(ctx, made.fault.failure, n)
         )
@@ -294,6 +304,8 @@ def _headers(dialect: str, ids: Ids) -> tuple[tuple[str, str], ...]:
         return (("request-id", ids.make("req_011", 21)),)
     if dialect == "gemini":
         return (("server-timing", "gfet4t7; dur=1"),)
+    if dialect == "converse":
+        return (("x-amzn-requestid", ids.make("", 36)),)
     return (("x-request-id", ids.make("req_", 32)), ("openai-version", "2020-10-01"), ("openai-processing-ms", "1"))
 
 

@@ -105,8 +105,8 @@ def count(view: View, raw: bytes, steps: tuple[Step, ...], cached: int) -> Usage
     total = max(len(raw) // _BYTES_PER_TOKEN, 1)
     reasoning = sum(s.tokens for s in steps if isinstance(s, Reasoning))
     written = 0
-    if view.dialect == "messages":
-        marked = b'"cache_control"' in raw and total >= _LEAST_CACHED
+    if view.dialect in ("messages", "converse"):
+        marked = (b'"cache_control"' in raw or b'"cachePoint"' in raw) and total >= _LEAST_CACHED
         cached = cached if marked else 0
         written = max(total - cached - 4, 0) if marked else 0
     return Usage(total, min(cached, total), written, sum(map(output_tokens, steps)), reasoning)
@@ -141,6 +141,18 @@ def anthropic(usage: Usage, output: int) -> dict[str, Any]:
         "output_tokens": output,
         "service_tier": "standard",
     }
+
+
+def bedrock(usage: Usage) -> dict[str, Any]:
+    """Converse's usage object."""
+    made: dict[str, Any] = {
+        "inputTokens": usage.input - usage.cached - usage.written,
+        "outputTokens": usage.output,
+        "totalTokens": usage.input + usage.output,
+    }
+    if usage.cached or usage.written:
+        made |= {"cacheReadInputTokens": usage.cached, "cacheWriteInputTokens": usage.written}
+    return made
 
 
 def gemini(usage: Usage, output: int) -> dict[str, Any]:

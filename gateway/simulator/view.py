@@ -281,6 +281,32 @@ def read_gemini(body: dict[str, Any], model: str, stream: bool) -> View:
     )  # fmt: skip
 
 
+def read_converse(body: dict[str, Any], model: str, stream: bool) -> View:
+    """Bedrock Converse."""
+    talk = _Talk()
+    for message in _dicts(body.get("messages")):
+        if message.get("role") == "assistant":
+            talk.other()
+            continue
+        for part in _dicts(message.get("content")):
+            result = part.get("toolResult")
+            if isinstance(result, dict):
+                said = [p.get("text") or _flat(p.get("json")) for p in _dicts(result.get("content"))]
+                talk.result("\n".join(map(str, said)), result.get("status") == "error")
+        _user_parts(talk, message.get("content"))
+    config, extra = _dict(body.get("toolConfig")), _dict(body.get("additionalModelRequestFields"))
+    specs = [_dict(tool.get("toolSpec")) for tool in _dicts(config.get("tools")) if "toolSpec" in tool]
+    tools = [_tool(s.get("name"), _dict(s.get("inputSchema")).get("json"), s.get("description")) for s in specs]
+    choice = _dict(config.get("toolChoice"))
+    on = _dict(extra.get("thinking")).get("type") in ("enabled", "adaptive")
+    return View(
+        dialect="converse", model=model, stream=stream, prompt=talk.prompt, results=tuple(talk.results),
+        tools=tuple(tools), turns=talk.turns, thinks=on, shows_thinking=on,
+        forced_tool="*" if "any" in choice else _dict(choice.get("tool")).get("name"),
+        max_tokens=_int(_dict(body.get("inferenceConfig")).get("maxTokens")),
+    )  # fmt: skip
+
+
 def _schema(schema: Any, kind: Any) -> dict[str, Any] | None:
     if isinstance(schema, dict) and schema:
         return schema
@@ -303,4 +329,5 @@ READERS: dict[str, Callable[[dict[str, Any], str, bool], View]] = {
     "chat": read_chat,
     "messages": read_messages,
     "gemini": read_gemini,
+    "converse": read_converse,
 }

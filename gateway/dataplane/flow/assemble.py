@@ -6,9 +6,11 @@ import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
+from gateway import _native
 from gateway.base.config import ConfigError, GatewayConfig, Loaded, ProviderConfig
-from gateway.base.core.plan import Deployment, Provider
-from gateway.base.core.price import Price
+from gateway.base.core.plan import Deployment, Provider, provider_called
+from gateway.base.core.price import Price, cost_nusd
+from gateway.base.core.usage import Usage
 from gateway.dataplane.identity import Identity
 from gateway.dataplane.providers import (
     Catalog,
@@ -19,7 +21,7 @@ from gateway.dataplane.providers import (
     resource_base,
 )
 from gateway.dataplane.routing import Resolver
-from gateway.dataplane.wire import DIALECTS
+from gateway.dataplane.wire import CODECS, DIALECTS
 
 _NO_KEY = "none"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -39,6 +41,7 @@ class Policy:
         "price_version",
         "providers",
         "resolver",
+        "sealer",
         "timeouts",
         "version",
     )
@@ -61,7 +64,9 @@ class Policy:
             price=catalog.price,
             is_unpriced_allowed=lambda name: any(fnmatchcase(name, pattern) for pattern in unpriced),
             known=catalog.models,
+            translates=frozenset(CODECS),
         )
+        self.sealer = _native.Sealer(identity.derived_key("reasoning"))
 
     def price_of_answer(self, deployment: Deployment, answered: str) -> Price | None:
         """The price of what a provider served: of the model that it says has answered, where the catalogue knows it.
@@ -72,6 +77,15 @@ class Policy:
         if not answered or answered == deployment.model or deployment.name in self.config.models.prices:
             return deployment.price
         return self.catalog.price(deployment.provider.name, answered) or deployment.price
+
+    def cost_of_answer(self, deployment: Deployment, answered: str, usage: Usage) -> int:
+        """Nano-USD of `usage`, what another model took at that model's price; without a price (unpriced) it is 0."""
+        price, provider = self.price_of_answer(deployment, answered), deployment.provider.name
+        cost = 0 if price is None else cost_nusd(usage.own(), price)
+        for other in usage.others:
+            if rates := self.catalog.price(provider, other.model) or deployment.price:
+                cost += cost_nusd(other, rates)
+        return cost
 
 
 def assemble(loaded: Loaded, identity: Identity) -> Policy:
@@ -149,7 +163,7 @@ def _check_aliases(config: GatewayConfig, providers: Mapping[str, Provider], sou
         prefix, slash, _ = target.partition("/")
         if not slash:
             raise ConfigError(source, f"$.models.aliases.{alias}", f"is {target!r}", "write `provider/model`")
-        if prefix not in providers and not (prefix == "google" and "gemini" in providers):
+        if provider_called(prefix, providers) is None:
             raise ConfigError(
                 source, f"$.models.aliases.{alias}", f"names provider {prefix!r}, which is not configured",
                 f"configured: {', '.join(providers) or 'none'}",

@@ -6,9 +6,9 @@ The only mutable noun of the data plane: each stage fills its own fields, `settl
 import re
 from collections.abc import Callable, Iterable
 from time import perf_counter, time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from gateway.base.core.principal import Grant
 from gateway.base.core.record import NOBODY
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Headers = list[tuple[str, str]]
 _ID = re.compile(r"[!-~]{1,128}")
+_GONE: Any = None
 
 
 class Reply(Protocol):
@@ -60,6 +61,10 @@ class Incoming(Protocol):
     query: str
     is_repeating: bool
     """Whether any header name comes more than once."""
+    is_here: bool
+    """Whether `body` gives the body, or raises, without waiting."""
+    arrived: float
+    """`perf_counter()` seconds at which the request's headers were here."""
 
     @property
     def client_ip(self) -> str:
@@ -78,53 +83,60 @@ class Incoming(Protocol):
         """Read and forget up to `limit` bytes, so that the client gets to read our refusal."""
 
 
-class Exchange:
+class Exchange(Struct, eq=False):
     """State of one exchange. Times are `perf_counter()` seconds; `started_at` is wall-clock seconds."""
 
-    __slots__ = (
-        "body_deadline", "client", "counted_bytes", "deployment", "dialect", "family", "grant", "hold_nusd",
-        "incoming", "is_committed", "is_settled", "is_stream", "is_timed_out", "is_watched", "last_write",
-        "model_requested", "overhead", "policy", "principal", "relay", "reply", "request_bytes", "request_id",
-        "response_bytes", "session_id", "started", "started_at", "task", "ttfb_us",
-    )  # fmt: skip
-
-    def __init__(self, request_id: str, incoming: Incoming, reply: Reply, policy: "Policy") -> None:
-        self.request_id = request_id
-        self.incoming = incoming
-        self.reply = reply
-        self.policy = policy
-        self.started = perf_counter()
-        self.started_at = time()
-        header = incoming.header
-        user_agent = header("user-agent")
-        self.family: Family = family_of(user_agent, header("originator"))
-        self.client = user_agent[:80]
-        session_id = header("session-id") or header("x-claude-code-session-id")
-        self.session_id = session_id if _ID.fullmatch(session_id) else ""  # it is echoed in a header
-        self.principal: Raw = NOBODY
-        self.grant: Grant | None = None
-        self.dialect: Dialect | None = None
-        self.deployment: Deployment | None = None
-        self.model_requested = ""
-        self.hold_nusd = 0
-        self.request_bytes = 0
-        self.response_bytes = 0
-        self.counted_bytes = 0
-        self.overhead = 0.0
-        self.ttfb_us = 0
-        self.is_stream = False
-        self.is_committed = False
-        self.is_settled = False
-        self.is_timed_out = False
-        self.is_watched = False
-        self.body_deadline = 0.0
-        self.last_write = 0.0
-        self.task: asyncio.Task[None] | None = None
-        self.relay: object = None
+    request_id: str
+    incoming: Incoming
+    reply: Reply
+    policy: "Policy"
+    started: float
+    started_at: float
+    family: Family
+    client: str
+    """The first 80 characters of its user agent."""
+    session_id: str
+    principal: Raw = NOBODY
+    grant: Grant | None = None
+    dialect: Dialect | None = None
+    deployment: "Deployment | None" = None
+    model_requested: str = ""
+    hold_nusd: int = 0
+    request_bytes: int = 0
+    response_bytes: int = 0
+    counted_bytes: int = 0
+    overhead: float = 0.0
+    ttfb_us: int = 0
+    drops: str = ""
+    """What translation could not carry, as the header says it."""
+    is_stream: bool = False
+    is_committed: bool = False
+    is_settled: bool = False
+    is_timed_out: bool = False
+    is_watched: bool = False
+    body_deadline: float = 0.0
+    last_write: float = 0.0
+    task: "asyncio.Task[Any] | None" = None
+    relay: object = None
+    waiter: "asyncio.Future[None] | None" = None
 
     def release(self) -> None:
         """Forget who took part: they know each other in a circle, which would keep an answer until the collector comes."""
         self.task = None
         self.relay = None
         if self.is_settled:
-            del self.reply, self.incoming
+            self.reply = self.incoming = _GONE
+
+
+def new_exchange(request_id: str, incoming: Incoming, reply: Reply, policy: "Policy") -> Exchange:
+    """The exchange of a request that has just come."""
+    header = incoming.header
+    user_agent = header("user-agent")
+    session_id = header("session-id") or header("x-claude-code-session-id")
+    if session_id and not _ID.fullmatch(session_id):
+        session_id = ""  # it is echoed in a header
+    started = incoming.arrived
+    return Exchange(
+        request_id, incoming, reply, policy, started, time() - (perf_counter() - started),
+        family_of(user_agent, header("originator")), user_agent[:80], session_id,
+    )  # fmt: skip

@@ -21,15 +21,21 @@ def stamp(headers: Headers, ex: Exchange, cost_nusd: int) -> Headers:
     """Add our headers to `headers` and give it back. Latency is what passed until now, when they leave."""
     deployment = ex.deployment
     if deployment is None:
-        headers.extend(_NOTHING_SERVED)
+        headers += _NOTHING_SERVED
     else:
-        headers.append(("x-agentcc-model-used", deployment.name))
-        headers.append(("x-agentcc-provider", deployment.provider.name))
-        headers.append(("x-agentcc-cache", "bypass"))
-    headers.append(("x-agentcc-cost", usd(cost_nusd)))
-    headers.append(("x-agentcc-latency-ms", f"{(perf_counter() - ex.started) * 1000:.1f}"))
-    headers.append(("x-agentcc-request-id", ex.request_id))
-    headers.append(("x-agentcc-policy-version", ex.policy.version))
+        headers += (
+            ("x-agentcc-model-used", deployment.name),
+            ("x-agentcc-provider", deployment.provider.name),
+            ("x-agentcc-cache", "bypass"),
+        )
+    headers += (
+        ("x-agentcc-cost", usd(cost_nusd)),
+        ("x-agentcc-latency-ms", f"{(perf_counter() - ex.started) * 1000:.1f}"),
+        ("x-agentcc-request-id", ex.request_id),
+        ("x-agentcc-policy-version", ex.policy.version),
+    )
+    if ex.drops:
+        headers.append(("x-agentcc-translation-drops", ex.drops))
     if ex.session_id:
         headers.append(("x-agentcc-session-id", ex.session_id))
     return headers

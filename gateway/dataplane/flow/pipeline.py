@@ -6,7 +6,9 @@ this module calls them in order. A refusal on the way is one GatewayError, answe
 
 import asyncio
 import traceback
+from collections.abc import Callable
 from time import perf_counter
+from typing import TypeVar
 from urllib.parse import quote, unquote_plus
 
 from gateway.base.core.errors import (
@@ -24,20 +26,24 @@ from gateway.base.core.record import Outcome
 from gateway.base.telemetry.log import log
 from gateway.dataplane.flow import refuse
 from gateway.dataplane.flow.assemble import Policy
-from gateway.dataplane.flow.exchange import Exchange, Incoming, Reply
+from gateway.dataplane.flow.exchange import Exchange, Headers, Incoming, Reply, new_exchange
+from gateway.dataplane.flow.fetch import fetch
 from gateway.dataplane.flow.headers import stamp
 from gateway.dataplane.flow.models import list_gemini_models, list_models, one_model
 from gateway.dataplane.flow.recorder import Journal, Recorder
 from gateway.dataplane.flow.relay import Relay
 from gateway.dataplane.flow.route import Route, dialect_of_path, find_route
 from gateway.dataplane.flow.settle import hold_nusd, write_done, write_open
+from gateway.dataplane.flow.translate import counted, read_turn, translate, translated_headers, translated_url
+from gateway.dataplane.flow.translated import TranslatedRelay
 from gateway.dataplane.identity import allows, credential
 from gateway.dataplane.upstream import UpstreamClient, for_provider
-from gateway.dataplane.wire import Peek
+from gateway.dataplane.wire import Peek, Translation, inlined, wanted
 from gateway.dataplane.wire.decode import decoded
 from gateway.dataplane.wire.openai_chat import asks_for_usage, usage_edit
 from gateway.dataplane.wire.peek import Edit, edited
 
+_T = TypeVar("_T")
 _WINDOW_BYTES = 1 << 20
 """What the native client reads ahead of the event loop for one answer."""
 
@@ -76,11 +82,14 @@ class Pipeline:
         self._idle = asyncio.Event()
         self._new_id = RequestIds(run_id).new
         self._clients: dict[str, UpstreamClient] = {}
+        self._fetcher: UpstreamClient | None = None
 
-    async def handle(self, incoming: Incoming, reply: Reply) -> None:
-        """Serve one request of a client from its first byte to its record."""
-        ex = Exchange(self._new_id(), incoming, reply, self.policy)
-        ex.task = asyncio.current_task()
+    async def handle(self, incoming: Incoming, reply: Reply) -> Exchange:
+        """Take one request of a client as far as its dispatch or its refusal; from the dispatch on its relay ends it.
+
+        Waits only for the body: a request whose body is here (`Incoming.is_here`) and small is served without a pause.
+        """
+        ex = new_exchange(self._new_id(), incoming, reply, self.policy)
         self.open_exchanges[ex.request_id] = ex
         try:
             try:
@@ -92,17 +101,32 @@ class Pipeline:
         except GatewayError as error:
             await self._refuse(ex, error)
         except asyncio.CancelledError:
-            self._abandon(ex)
+            self.abandon(ex)
             raise
         except Exception as exc:  # noqa: BLE001 - whatever it is, the client gets an answer and the worker lives
             log("error", "bug", request_id=ex.request_id, error=repr(exc), trace=traceback.format_exception(exc)[-3:])
             await self._refuse(ex, Bug("the gateway failed on this request; its log has the cause"))
         finally:
-            del self.open_exchanges[ex.request_id]
-            self.unfinished_bytes -= ex.counted_bytes
-            ex.release()
-            if self.is_draining and not self.open_exchanges:
-                self._idle.set()
+            if ex.relay is None:
+                self.end(ex)
+        return ex
+
+    def end(self, ex: Exchange) -> None:
+        """Nothing more will be sent to the client of `ex`. A second call does nothing."""
+        if self.open_exchanges.pop(ex.request_id, None) is None:
+            return
+        self.unfinished_bytes -= ex.counted_bytes
+        if ex.waiter is not None and not ex.waiter.done():
+            ex.waiter.set_result(None)
+        ex.release()
+        if self.is_draining and not self.open_exchanges:
+            self._idle.set()
+
+    async def wait_end(self, ex: Exchange) -> None:
+        """Wait until nothing more will be sent to the client of `ex`."""
+        if ex.request_id in self.open_exchanges:
+            ex.waiter = self.loop.create_future()
+            await ex.waiter
 
     async def _walk(self, ex: Exchange) -> None:
         policy, incoming = ex.policy, ex.incoming
@@ -128,12 +152,14 @@ class Pipeline:
             return
 
         # parse
-        ex.body_deadline = ex.started + policy.limits.body_timeout_ms / 1000
+        if not incoming.is_here:
+            ex.body_deadline = ex.started + policy.limits.body_timeout_ms / 1000
+            ex.task = asyncio.current_task()
         body = await incoming.body(policy.limits.body_bytes)
         ex.body_deadline = 0.0
         began = perf_counter()
         encoding = incoming.header("content-encoding")
-        if len(body) < _OFF_LOOP_BYTES:
+        if len(body) < _OFF_LOOP_BYTES:  # not by `_off_loop`: each coroutine costs the small ones
             peeked = _read(body, encoding, route, policy)
         else:  # tens of milliseconds without the GIL: other exchanges go on meanwhile
             peeked = await self.loop.run_in_executor(None, _read, body, encoding, route, policy)
@@ -153,22 +179,66 @@ class Pipeline:
 
         # hold
         ex.hold_nusd = hold_nusd(ex, peeked.max_output_tokens) if route.is_billable else 0
-        relay = self._dispatch(ex, route, peeked, deployment, began)
-        await relay.finished
+        if deployment.dialect == route.dialect.name:
+            self._pass_through(ex, route, peeked, deployment, began)
+            return
+        if not route.is_billable and (count := counted(route, peeked)) is not None:
+            self._answer(ex, count)
+            return
+        turn = await self._off_loop(len(body), read_turn, ex, route, peeked, deployment)
+        if urls := wanted(turn, deployment.dialect):
+            turn = inlined(turn, deployment.dialect, await fetch(self.fetcher(), urls, policy.limits.fetch_bytes))
+        translation = await self._off_loop(len(body), translate, ex, route, turn, deployment, policy)
+        self._translated(ex, route, deployment, translation, began)
 
-    def _dispatch(self, ex: Exchange, route: Route, peeked: Peek, deployment: Deployment, began: float) -> Relay:
-        """Send the request upstream; from here on the relay owns the exchange."""
-        incoming, policy = ex.incoming, ex.policy
-        provider = deployment.provider
+    async def _off_loop(self, size: int, work: Callable[..., _T], *args: object) -> _T:
+        """`work(*args)`, in a thread when it is about a body of so many bytes that the loop would feel it."""
+        if size < _OFF_LOOP_BYTES:
+            return work(*args)
+        return await self.loop.run_in_executor(None, work, *args)
+
+    def _pass_through(self, ex: Exchange, route: Route, peeked: Peek, deployment: Deployment, began: float) -> None:
+        """The provider speaks the client's dialect: its own bytes go on."""
+        incoming, provider = ex.incoming, deployment.provider
         body, drop_usage_chunk = _outgoing(route, peeked, deployment)
-        client = self.client(provider.ca_file)
         is_raw = route.is_stream and "alt=sse" not in incoming.query
-        relay = Relay(self, ex, client, is_billable=route.is_billable, is_raw=is_raw)
+        relay = Relay(self, ex, self.client(provider.ca_file), is_billable=route.is_billable, is_raw=is_raw)
         headers = for_provider(incoming.headers(), _credentials(ex, deployment), _connection(incoming))
         url = _url(provider.bases[route.dialect.name], route, deployment.model, incoming.query)
+        self._dispatch(ex, relay, url, headers, body, began, drop_usage_chunk=drop_usage_chunk, collect=not is_raw)
+
+    def _translated(
+        self, ex: Exchange, route: Route, deployment: Deployment, translation: Translation, began: float
+    ) -> None:
+        """The provider speaks another dialect."""
+        incoming, is_stream = ex.incoming, translation.is_stream
+        ex.is_stream = is_stream
+        ex.drops = translation.report.header()
+        is_raw = route.is_stream and route.dialect.name == "gemini.generate" and "alt=sse" not in incoming.query
+        relay = TranslatedRelay(self, ex, self.client(deployment.provider.ca_file), translation, is_raw=is_raw)
+        url = translated_url(deployment, is_stream=is_stream)
+        headers = translated_headers(incoming, deployment, is_stream=is_stream)
+        headers.extend(_credentials(ex, deployment))
+        self._dispatch(ex, relay, url, headers, translation.body, began, drop_usage_chunk=False, collect=True)
+
+    def _dispatch(
+        self,
+        ex: Exchange,
+        relay: Relay,
+        url: str,
+        headers: Headers,
+        body: bytes,
+        began: float,
+        *,
+        drop_usage_chunk: bool,
+        collect: bool,
+    ) -> None:
+        """Send the request upstream; from here on the relay owns the exchange."""
+        policy, client = ex.policy, relay.client
         write_open(ex, self.recorder)
         ex.overhead += perf_counter() - began
         ex.relay = relay
+        ex.reply.on_sent = lambda count: client.ack(relay.upstream, count)
         try:
             relay.upstream = client.start(
                 relay,
@@ -176,17 +246,15 @@ class Pipeline:
                 url,
                 headers,
                 body,
-                route.dialect.tap,
+                relay.dialect.tap,
                 drop_usage_chunk=drop_usage_chunk,
-                collect=not is_raw,
+                collect=collect,
                 timeouts=policy.timeouts,
                 max_response_bytes=policy.limits.max_response_bytes,
                 window_bytes=_WINDOW_BYTES,
             )
         except ValueError as exc:
             relay.on_failed("connect", str(exc), None)
-        ex.reply.on_sent = lambda count: client.ack(relay.upstream, count)
-        return relay
 
     def _catalogue(self, ex: Exchange, route: Route) -> None:
         policy, grant = ex.policy, ex.grant
@@ -204,6 +272,10 @@ class Pipeline:
             body = list_gemini_models(policy, allowed)
         else:
             body = list_models(policy, allowed)
+        self._answer(ex, body)
+
+    def _answer(self, ex: Exchange, body: bytes) -> None:
+        """Answer with JSON of our own making."""
         ex.response_bytes = len(body)
         write_done(ex, self.recorder, status=200, outcome="ok")
         ex.reply.whole(200, stamp([("content-type", "application/json")], ex, 0), body)
@@ -216,18 +288,19 @@ class Pipeline:
             relay.on_bug(error)
             return
         ex.body_deadline = 0.0  # a second cancellation would take the answer with it
-        try:
-            async with asyncio.timeout(_DISCARD_S):
-                await ex.incoming.discard(_DISCARD_BYTES)
-        except (GatewayError, RuntimeError, TimeoutError):
-            pass  # a body that breaks off or never comes changes nothing: it is refused anyway
+        if not ex.incoming.is_here:
+            try:
+                async with asyncio.timeout(_DISCARD_S):
+                    await ex.incoming.discard(_DISCARD_BYTES)
+            except (GatewayError, RuntimeError, TimeoutError):
+                pass  # a body that breaks off or never comes changes nothing: it is refused anyway
         ex.deployment = None
         status = refuse.status_of(ex, error)
         write_done(ex, self.recorder, status=status, outcome=outcome, error_code=error.code)
         refuse.answer(ex, error)
 
-    def _abandon(self, ex: Exchange) -> None:
-        """The server dropped the request's task: the client has gone."""
+    def abandon(self, ex: Exchange) -> None:
+        """The server dropped the request: the client has gone."""
         relay = ex.relay
         if isinstance(relay, Relay):
             relay.on_left()
@@ -240,6 +313,13 @@ class Pipeline:
         if client is None:
             client = self._clients[ca_file] = UpstreamClient(self.loop, self.policy.timeouts, ca_file)
         return client
+
+    def fetcher(self) -> UpstreamClient:
+        """The HTTP client for what clients name by URL."""
+        if self._fetcher is None:
+            limits = self.policy.limits
+            self._fetcher = UpstreamClient(self.loop, self.policy.timeouts, public_only=not limits.fetch_private)
+        return self._fetcher
 
     def count_unfinished(self, ex: Exchange, size: int) -> None:
         """Count bytes of answers that have not ended; past the bound the largest answer is ended with an error.
@@ -279,6 +359,8 @@ class Pipeline:
         """Stop the upstream clients; only after every exchange has ended."""
         for client in self._clients.values():
             client.close()
+        if self._fetcher is not None:
+            self._fetcher.close()
 
 
 def _read(body: bytes, encoding: str, route: Route, policy: Policy) -> Peek:
@@ -304,6 +386,8 @@ def _url(base: str, route: Route, model: str, query: str) -> str:
     resource = route.resource
     if route.dialect.name == "gemini.generate":
         resource = f"/models/{quote(model, safe='/@~.-_')}:{resource}"
+    elif route.dialect.name == "bedrock.converse":
+        resource = f"/model/{quote(model, safe='')}/{resource}"
     if query:  # a Gemini client's credential may travel in the query
         parts = query.split("&")
         query = "&".join(p for p in parts if unquote_plus(p.partition("=")[0]).lower() not in _QUERY_CREDENTIALS)

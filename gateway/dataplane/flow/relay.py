@@ -4,7 +4,6 @@ Runs as plain calls on the event loop, in the order of the provider's bytes; no 
 settles first and sends the last byte after.
 """
 
-import asyncio
 import traceback
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -27,7 +26,9 @@ from gateway.dataplane.flow.exchange import Exchange
 from gateway.dataplane.flow.headers import stamp, usd
 from gateway.dataplane.flow.settle import cost_of, estimated_usage, write_done
 from gateway.dataplane.upstream import Captures, Headers, UpstreamClient, for_client
-from gateway.dataplane.wire import Dialect
+from gateway.dataplane.wire import DIALECTS, Dialect
+from gateway.dataplane.wire.anthropic_messages import ANTHROPIC_MESSAGES
+from gateway.dataplane.wire.peek import edited
 from gateway.dataplane.wire.usage import USAGE
 
 if TYPE_CHECKING:
@@ -68,22 +69,28 @@ _WORDS = {
 
 
 class Relay:
-    """The upstream `Handler` of one exchange. `finished` is done when nothing more will be sent to the client."""
+    """The upstream `Handler` of one exchange; `is_finished` once nothing more will be sent to the client."""
 
     __slots__ = (
-        "client", "ex", "finished", "first", "has_begun", "is_billable", "is_client_gone", "is_ended_by_us", "pipeline", "raw", "upstream",
+        "client", "dialect", "ex", "first", "has_begun", "is_billable", "is_client_gone", "is_ended_by_us", "is_finished", "pipeline", "raw",
+        "renames", "upstream",
     )  # fmt: skip
 
     def __init__(
         self, pipeline: "Pipeline", ex: Exchange, client: UpstreamClient, *, is_billable: bool, is_raw: bool
     ) -> None:
+        assert ex.deployment is not None
         self.pipeline = pipeline
         self.ex = ex
         self.client = client
+        self.dialect = DIALECTS[ex.deployment.dialect]
+        """The provider's."""
         self.is_billable = is_billable
+        self.renames = ex.dialect is ANTHROPIC_MESSAGES and ex.model_requested != ex.deployment.model
+        """Whether the client must read the name that it asked for: Claude Code drops thinking that another model has signed."""
         self.raw: list[bytes] | None = [] if is_raw else None
         self.upstream = 0
-        self.finished: asyncio.Future[None] = pipeline.loop.create_future()
+        self.is_finished = False
         self.has_begun = False
         self.first = b""
         self.is_client_gone = False
@@ -97,20 +104,11 @@ class Relay:
         ex = self.ex
         ex.ttfb_us = ttfb_us
         ex.response_bytes = len(body)
-        dialect = ex.dialect
-        assert dialect is not None
         if ex.is_committed:
             self._body_after_commit(status, body)
             return
-        cost = 0
         if status < _ERROR:
-            usage, answered = _read_answer(dialect, body)
-            basis: CostBasis = "exact"
-            if usage is None:
-                basis, usage = "estimated", estimated_usage(ex, None, 0, len(body))
-            if not self.is_billable:
-                basis, usage = "exact", NO_USAGE
-            cost = cost_of(ex, usage, answered)
+            usage, cost, basis = self._cost_of_body(body)
             reply_headers = stamp(for_client(headers, ex.model_requested), ex, cost)
             ex.overhead += perf_counter() - began
             write_done(ex, self.pipeline.recorder, status=status, outcome="ok", usage=usage, cost=cost, basis=basis)
@@ -120,8 +118,19 @@ class Relay:
             write_done(
                 ex, self.pipeline.recorder, status=status, outcome="upstream_error", error_code=f"upstream_{status}"
             )
+        if self.renames and status < _ERROR:
+            body = _renamed_body(body, ex.model_requested)
         ex.reply.whole(status, reply_headers, body)
         self._finish()
+
+    def _cost_of_body(self, body: bytes) -> tuple[Usage, int, CostBasis]:
+        usage, answered = _read_answer(self.dialect, body)
+        basis: CostBasis = "exact"
+        if usage is None:
+            basis, usage = "estimated", estimated_usage(self.ex, None, 0, len(body))
+        if not self.is_billable:
+            basis, usage = "exact", NO_USAGE
+        return usage, cost_of(self.ex, usage, answered), basis
 
     def _body_after_commit(self, status: int, body: bytes) -> None:
         """We promised a stream (early commit) and got a whole answer: it can only be told as an error event."""
@@ -149,6 +158,8 @@ class Relay:
         if self.is_ended_by_us is not None:
             return
         ex = self.ex
+        if not self.first and self.renames:
+            data = _renamed(data, ex.model_requested)
         size = len(data)
         ex.response_bytes += size
         ex.last_write = self.pipeline.now
@@ -165,7 +176,7 @@ class Relay:
             return  # what came before it was held back, so it would be a lie
         ex = self.ex
         usage, is_exact = self._usage_of(captures, data)
-        cost = cost_of(ex, usage, _name(captures[3]))
+        cost = cost_of(ex, usage, answering_model(captures))
         outcome: Outcome = "upstream_error" if captures[0] == "failed" else "ok"
         ex.response_bytes += len(data)
         write_done(
@@ -184,9 +195,7 @@ class Relay:
 
     def on_end(self, captures: Captures) -> None:
         """The provider's EOF: the end, or a cut when the dialect's terminal event is missing."""
-        ex = self.ex
-        dialect = ex.dialect
-        assert dialect is not None
+        ex, dialect = self.ex, self.dialect
         if ex.is_settled:
             self._finish()
             return
@@ -200,7 +209,7 @@ class Relay:
             outcome: Outcome = "upstream_error" if captures[0] == "failed" else "ok"
             write_done(
                 ex, self.pipeline.recorder, status=_OK, outcome=outcome, usage=usage,
-                cost=cost_of(ex, usage, _name(captures[3])), basis="exact" if is_exact else "estimated",
+                cost=cost_of(ex, usage, answering_model(captures)), basis="exact" if is_exact else "estimated",
             )  # fmt: skip
             self._finish()
             return
@@ -241,13 +250,13 @@ class Relay:
 
     def on_left(self) -> None:
         """The client has gone: stop paying for its answer."""
-        if not self.finished.done() and not self.is_client_gone:
+        if not self.is_finished and not self.is_client_gone:
             self.is_client_gone = True
             self.client.cancel(self.upstream)
 
     def end_early(self, error: GatewayError) -> None:
         """End the exchange from our side with `error`; the upstream request is cancelled."""
-        if not self.finished.done() and self.is_ended_by_us is None:
+        if not self.is_finished and self.is_ended_by_us is None:
             self.is_ended_by_us = error
             self.client.cancel(self.upstream)
 
@@ -264,7 +273,8 @@ class Relay:
         ex = self.ex
         assert ex.dialect is not None
         ex.last_write = perf_counter()
-        ex.reply.write(ex.dialect.keep_alive)
+        if ex.dialect.keep_alive:
+            ex.reply.write(ex.dialect.keep_alive)
 
     # === ways out ===
 
@@ -275,11 +285,7 @@ class Relay:
             self._finish()
             return
         if ex.is_committed:
-            data = (
-                refuse.event(ex, error, _response_id(self.first))
-                if self.raw is None
-                else refuse.last_of_array(ex, error)
-            )
+            data = self._last_words(error)
             ex.response_bytes += len(data)
             self._settle_estimated(_OK, outcome, usage, code)
             ex.reply.write(data)
@@ -288,6 +294,12 @@ class Relay:
             self._settle_estimated(refuse.status_of(ex, error), outcome, usage, code)
             refuse.answer(ex, error)
         self._finish()
+
+    def _last_words(self, error: GatewayError) -> bytes:
+        """The event that ends the client's stream."""
+        if self.raw is not None:
+            return refuse.last_of_array(self.ex, error)
+        return refuse.event(self.ex, error, _response_id(self.first))
 
     def _settle_estimated(self, status: int, outcome: Outcome, usage: Usage, code: str) -> None:
         write_done(
@@ -302,11 +314,12 @@ class Relay:
         )
 
     def _finish(self) -> None:
-        if self.finished.done():
+        if self.is_finished:
             return
         if self.ex.is_committed:
             self.ex.reply.finish()
-        self.finished.set_result(None)
+        self.is_finished = True
+        self.pipeline.end(self.ex)
 
     # === what was captured ===
 
@@ -315,8 +328,7 @@ class Relay:
             return _of_array(b"".join(self.raw))
         if captures[1] is None and captures[2] is None:
             return None
-        dialect = self.ex.dialect
-        assert dialect is not None
+        dialect = self.dialect
         second = captures[2]
         if second is None and dialect.name == "openai.responses" and terminal:
             data = terminal[terminal.find(b"data:") + 5 :]
@@ -348,9 +360,29 @@ def _read_answer(dialect: Dialect, body: bytes) -> tuple[Usage | None, str]:
     return usage, _name(body[m0:m1]) if m0 >= 0 else ""
 
 
+def answering_model(captures: Captures) -> str:
+    """The model that says it has answered; '' when it does not say."""
+    return _name(captures[3])
+
+
 def _name(raw: bytes | None) -> str:
     """A model's name from its raw JSON string; '' when there is none."""
     return raw[1:-1].decode("utf-8", "replace") if raw else ""
+
+
+def _renamed(data: bytes, model: str) -> bytes:
+    """The first events of a Messages stream, `message_start` naming `model`."""
+    at = data.find(b"data:") + 5
+    end = data.find(b"\n", at)
+    if at < 5 or end < 0:
+        return data
+    start, stop = _native.find_path(data[at:end], (b"message", b"model"))
+    return edited(data, [(at + start, at + stop, model)]) if start >= 0 else data
+
+
+def _renamed_body(body: bytes, model: str) -> bytes:
+    start, stop = _native.find_path(body, (b"model",))
+    return edited(body, [(start, stop, model)]) if start >= 0 else body
 
 
 def _of_array(body: bytes) -> Usage | None:

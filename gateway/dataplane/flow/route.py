@@ -39,6 +39,9 @@ _GEMINI_ACTIONS = {
     "batchEmbedContents": (True, False),
 }
 _GEMINI_PREFIXES = ("/v1beta/models/", "/v1/models/", "/gemini/v1beta/models/")
+_CONVERSE_PREFIXES = ("/model/", "/bedrock/model/")
+_CONVERSE_ACTIONS = {"converse": False, "converse-stream": True}
+_CONVERSE = DIALECTS["bedrock.converse"]
 _RESPONSES = DIALECTS["openai.responses"]
 _GEMINI = DIALECTS["gemini.generate"]
 _MESSAGES = DIALECTS["anthropic.messages"]
@@ -65,8 +68,8 @@ def find_route(method: str, path: str) -> Route:
     route = _TABLE.get(method, {}).get(path)
     if route is not None:
         return route
-    if method == "POST" and ":" in path:
-        found = _gemini(path)
+    if method == "POST":
+        found = _converse(path) if path.startswith(_CONVERSE_PREFIXES) else _gemini(path) if ":" in path else None
         if found is not None:
             return found
     if method == "GET":
@@ -89,12 +92,21 @@ def _gemini(path: str) -> Route | None:
     return None
 
 
+def _converse(path: str) -> Route | None:
+    model, _, action = path[path.index("/model/") + 7 :].rpartition("/")
+    if not model or action not in _CONVERSE_ACTIONS:
+        return None
+    return Route("exchange", _CONVERSE, action, True, unquote(model), _CONVERSE_ACTIONS[action])
+
+
 def dialect_of_path(path: str) -> Dialect:
     """The dialect in which a refusal about `path` is written."""
     if "/messages" in path or path.startswith("/anthropic"):
         return _MESSAGES
     if path.startswith(("/v1beta", "/gemini")):
         return _GEMINI
+    if path.startswith(_CONVERSE_PREFIXES):
+        return _CONVERSE
     return _RESPONSES
 
 
@@ -104,4 +116,5 @@ def served_routes() -> list[tuple[str, str, str]]:
         (m, p, r.dialect.name if r.kind == "exchange" else "catalogue") for m, t in _TABLE.items() for p, r in t.items()
     ]
     rows += [("POST", f"{p}{{model}}:{a}", "gemini.generate") for p in _GEMINI_PREFIXES for a in _GEMINI_ACTIONS]
+    rows += [("POST", f"{p}{{model}}/{a}", "bedrock.converse") for p in _CONVERSE_PREFIXES for a in _CONVERSE_ACTIONS]
     return sorted(rows, key=lambda row: (row[1], row[0]))

@@ -5,6 +5,7 @@ than a moment are watched for a client that leaves (a watch costs more than a sh
 """
 
 import asyncio
+from collections.abc import Callable
 from time import perf_counter
 
 from gateway.dataplane.flow.exchange import Exchange
@@ -22,6 +23,8 @@ class Sweep:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         self._handle: asyncio.TimerHandle | None = None
+        self.also: list[Callable[[float], None]] = []
+        """What else looks at the clock (`perf_counter()` seconds) each tick."""
 
     def start(self) -> None:
         """Begin ticking."""
@@ -44,6 +47,8 @@ class Sweep:
                 ex.is_timed_out = True
                 ex.body_deadline = 0.0
                 ex.task.cancel()
+        for look in self.also:
+            look(now)
         self._handle = pipeline.loop.call_later(TICK_S, self._tick)
 
 
@@ -53,7 +58,7 @@ def _look_at(ex: Exchange, relay: Relay, now: float) -> None:
             ex.is_watched = True
             ex.reply.watch(relay.on_left)
         return
-    if relay.finished.done() or not ex.is_stream or relay.raw is not None:
+    if relay.is_finished or not ex.is_stream or relay.raw is not None:
         return
     timeouts = ex.policy.timeouts
     if ex.is_committed:

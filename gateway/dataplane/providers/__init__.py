@@ -8,15 +8,19 @@ from gateway.dataplane.providers.providers import (
     provider_named,
     resource_base,
 )
+from gateway.dataplane.providers.vendor import is_official, reasoning_origin, vendor_of
 
 __all__ = [
     "AuthScheme",
     "Catalog",
     "PriceOverride",
     "ProviderSpec",
+    "is_official",
     "known_providers",
     "load_catalog",
     "provider_named",
     "pusd_per_token",
+    "reasoning_origin",
     "resource_base",
+    "vendor_of",
 ]

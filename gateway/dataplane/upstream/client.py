@@ -43,10 +43,14 @@ class Handler(Protocol):
 
 
 class UpstreamClient:
-    """One per worker and CA file. Not thread-safe: call it on the loop that it was made for."""
+    """One per worker and CA file; with `public_only` it reaches nothing but the public internet. Not thread-safe: call it on the loop that it was made for."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, timeouts: TimeoutsConfig, ca_file: str = "") -> None:
-        self._native = _native.Upstream(connect_timeout_ms=timeouts.connect_ms, ca_file=ca_file or None)
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, timeouts: TimeoutsConfig, ca_file: str = "", *, public_only: bool = False
+    ) -> None:
+        self._native = _native.Upstream(
+            connect_timeout_ms=timeouts.connect_ms, ca_file=ca_file or None, public_only=public_only
+        )
         self._loop = loop
         self._handlers: dict[int, Handler] = {}
         self._next_id = 0

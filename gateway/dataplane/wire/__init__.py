@@ -1,16 +1,57 @@
-"""Dialects: pure modules, bytes in and typed values out. A new dialect is one entry in DIALECTS."""
+"""Dialects: pure modules, bytes in and typed values out. A new dialect is one entry in DIALECTS, and one in CODECS to be translated."""
 
+from gateway.dataplane.wire import chat, converse, generate, messages, responses
 from gateway.dataplane.wire.anthropic_messages import ANTHROPIC_MESSAGES
+from gateway.dataplane.wire.bedrock_converse import BEDROCK_CONVERSE
+from gateway.dataplane.wire.canon import Fault, Turn
+from gateway.dataplane.wire.codec import Codec, PathSays, Target
 from gateway.dataplane.wire.dialect import Dialect, details_of
+from gateway.dataplane.wire.fault import provider_error, told
 from gateway.dataplane.wire.gemini import GEMINI_GENERATE
 from gateway.dataplane.wire.openai_chat import OPENAI_CHAT, OPENAI_EMBEDDINGS
 from gateway.dataplane.wire.openai_responses import OPENAI_RESPONSES
 from gateway.dataplane.wire.peek import Peek
 from gateway.dataplane.wire.refusal import Family, Form, family_of, form_of
+from gateway.dataplane.wire.report import Report
+from gateway.dataplane.wire.translate.count import estimated_tokens
+from gateway.dataplane.wire.translate.media import inlined, wanted
+from gateway.dataplane.wire.translate.road import Translation
 
 DIALECTS: dict[str, Dialect] = {
     dialect.name: dialect
-    for dialect in (OPENAI_RESPONSES, OPENAI_CHAT, OPENAI_EMBEDDINGS, ANTHROPIC_MESSAGES, GEMINI_GENERATE)
+    for dialect in (
+        OPENAI_RESPONSES,
+        OPENAI_CHAT,
+        OPENAI_EMBEDDINGS,
+        ANTHROPIC_MESSAGES,
+        GEMINI_GENERATE,
+        BEDROCK_CONVERSE,
+    )
+}
+CODECS: dict[str, Codec] = {
+    module.CODEC.name: module.CODEC for module in (responses, chat, messages, generate, converse)
 }
 
-__all__ = ["DIALECTS", "Dialect", "Family", "Form", "Peek", "details_of", "family_of", "form_of"]
+__all__ = [
+    "CODECS",
+    "DIALECTS",
+    "Codec",
+    "Dialect",
+    "Family",
+    "Fault",
+    "Form",
+    "PathSays",
+    "Peek",
+    "Report",
+    "Target",
+    "Translation",
+    "Turn",
+    "details_of",
+    "estimated_tokens",
+    "family_of",
+    "form_of",
+    "inlined",
+    "provider_error",
+    "told",
+    "wanted",
+]

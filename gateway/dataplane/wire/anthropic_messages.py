@@ -4,10 +4,8 @@ from typing import Any
 
 from gateway.dataplane.wire.dialect import Dialect
 from gateway.dataplane.wire.openai import encode, upstream_message
-from gateway.dataplane.wire.peek import Peek, bool_at, int_at, spans, string_at
+from gateway.dataplane.wire.peek import peek_with_limit
 from gateway.dataplane.wire.refusal import Form
-
-_KEYS = (b"model", b"stream", b"max_tokens")
 
 _TYPES = {
     400: "invalid_request_error",
@@ -21,12 +19,6 @@ _TYPES = {
     504: "timeout_error",
     529: "overloaded_error",
 }
-
-
-def peek(body: bytes, max_depth: int) -> Peek:
-    """Find model, stream and output limit. Raises BadRequest."""
-    m0, m1, s0, s1, o0, o1 = spans(body, _KEYS, max_depth)
-    return Peek(body, string_at(body, m0, m1, "model"), (m0, m1), bool_at(body, s0, s1, "stream"), int_at(body, o0, o1))
 
 
 def error_body(form: Form, message: str, details: dict[str, Any]) -> bytes:
@@ -47,7 +39,7 @@ ANTHROPIC_MESSAGES = Dialect(
     has_terminal=True,
     takes_comments=True,
     answer_keys=(b"usage", b"model", b"-", b"-"),
-    peek=peek,
+    peek=peek_with_limit(b"max_tokens"),
     error_body=error_body,
     error_event=error_event,
     upstream_message=upstream_message,

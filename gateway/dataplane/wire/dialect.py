@@ -9,7 +9,7 @@ from gateway.base.core.errors import GatewayError
 from gateway.dataplane.wire.peek import Peek
 from gateway.dataplane.wire.refusal import Form
 
-Tap = Literal["none", "openai.responses", "openai.chat", "anthropic.messages", "gemini.generate"]
+Tap = Literal["none", "openai.responses", "openai.chat", "anthropic.messages", "gemini.generate", "bedrock.converse"]
 """The native readers of event streams."""
 
 
@@ -29,6 +29,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     has_terminal: bool
     needs_terminal: bool = True
     takes_comments: bool
+    stream_type: str = "text/event-stream"
     answer_keys: tuple[bytes, bytes, bytes, bytes]
     peek: Callable[[bytes, int], Peek]
     error_body: Callable[[Form, str, dict[str, Any]], bytes]

@@ -4,17 +4,10 @@ from typing import Any
 
 from gateway.dataplane.wire.dialect import Dialect
 from gateway.dataplane.wire.openai import encode, error_body, upstream_message
-from gateway.dataplane.wire.peek import Peek, bool_at, int_at, spans, string_at
+from gateway.dataplane.wire.peek import peek_with_limit
 from gateway.dataplane.wire.refusal import Form
 
-_KEYS = (b"model", b"stream", b"max_output_tokens")
 _LAST_SEQUENCE = 2**31 - 1  # we do not count events; the largest number keeps the sequence growing
-
-
-def peek(body: bytes, max_depth: int) -> Peek:
-    """Find model, stream and output limit. Raises BadRequest."""
-    m0, m1, s0, s1, o0, o1 = spans(body, _KEYS, max_depth)
-    return Peek(body, string_at(body, m0, m1, "model"), (m0, m1), bool_at(body, s0, s1, "stream"), int_at(body, o0, o1))
 
 
 def error_event(form: Form, message: str, details: dict[str, Any]) -> bytes:
@@ -45,7 +38,7 @@ OPENAI_RESPONSES = Dialect(
     has_terminal=True,
     takes_comments=True,
     answer_keys=(b"usage", b"model", b"service_tier", b"tool_usage"),
-    peek=peek,
+    peek=peek_with_limit(b"max_output_tokens"),
     error_body=error_body,
     error_event=error_event,
     upstream_message=upstream_message,

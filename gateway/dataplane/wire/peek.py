@@ -4,6 +4,8 @@ One native pass checks the whole body (UTF-8, JSON grammar, nesting, duplicate t
 are legal JSON and pass) and gives spans; nothing else is decoded, so what we do not know survives untouched.
 """
 
+from collections.abc import Callable
+
 from msgspec import DecodeError
 from msgspec.json import Decoder, Encoder
 
@@ -43,6 +45,18 @@ def spans(body: bytes, keys: tuple[bytes, ...], max_depth: int) -> tuple[int, ..
     except _native.JsonError as exc:
         text = _PROBLEMS[exc.kind].format(offset=exc.offset, detail=exc.detail, limit=max_depth)
         raise BadRequest(text, param="", problem=exc.kind, offset=exc.offset) from exc
+
+
+def peek_with_limit(limit_key: bytes) -> Callable[[bytes, int], Peek]:
+    """The peek of a dialect that names its model and asks for a stream in the body, and its output limit in `limit_key`."""
+    keys = (b"model", b"stream", limit_key)
+
+    def peek(body: bytes, max_depth: int) -> Peek:
+        m0, m1, s0, s1, o0, o1 = spans(body, keys, max_depth)
+        model, is_stream = string_at(body, m0, m1, "model"), bool_at(body, s0, s1, "stream")
+        return Peek(body, model, (m0, m1), is_stream, int_at(body, o0, o1))
+
+    return peek
 
 
 def string_at(body: bytes, start: int, end: int, name: str) -> str:

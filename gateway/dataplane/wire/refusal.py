@@ -4,7 +4,10 @@ The dialect gives the shape of the body, the client family picks status, code an
 very client show our words once and stop. Measured on the real CLIs; the wire notes are the source of each row.
 """
 
+from functools import lru_cache
 from typing import Literal
+
+import msgspec
 
 from gateway.base.core.errors import (
     BadRequest,
@@ -14,6 +17,7 @@ from gateway.base.core.errors import (
     KeyRejected,
     ModelForbidden,
     Overloaded,
+    ProviderError,
     UnknownModel,
     UnknownRoute,
     UnpricedModel,
@@ -60,11 +64,16 @@ FORMS: dict[tuple[Family, type[GatewayError]], Form] = {
 }
 """Rows where a family needs its own form; every other error keeps its class's status and code."""
 
+_RETRIED = frozenset({413, 422})
+"""What Codex asks for six times, though the answer will be the same."""
 _RETRY_LATER = (("retry-after", "1"),)
 
 
 def form_of(family: Family, error: GatewayError) -> Form:
     """The form of `error` for a client family."""
+    if isinstance(error, ProviderError):
+        form = Form(*error.form)
+        return msgspec.structs.replace(form, status=400) if family == "codex" and form.status in _RETRIED else form
     found = FORMS.get((family, type(error)))
     if found is not None:
         return found
@@ -73,6 +82,7 @@ def form_of(family: Family, error: GatewayError) -> Form:
     return Form(error.status, kind, error.code, headers)
 
 
+@lru_cache(512)
 def family_of(user_agent: str, originator: str) -> Family:
     """Which client is calling, by the headers that the wire notes saw."""
     if originator.startswith("codex") or user_agent.startswith("codex"):

@@ -27,6 +27,7 @@ _Json = Mapping[str, Any]
 _decode = Decoder().decode
 _EMPTY: _Json = {}
 _MAX_TOKENS = 1 << 53
+_MODEL_CHARS = 200
 _QUOTE = 0x22
 _GEO_FREE = frozenset(("", "global", "not_available"))
 
@@ -74,14 +75,18 @@ def usage_from_anthropic_messages(raw_usage: bytes, delta_usage: bytes | None = 
             usage[name] = value
     if not _has_any(usage, "input_tokens", "output_tokens"):
         return None
-    read = _anthropic_counts(usage)
+    read = list(_anthropic_counts(usage))
     # What a compaction or an advisor consumed is listed under `iterations` only (the API's documentation on
     # compaction), while the listed `message` iterations are in the sums already: the larger reading is what is billed.
-    listed = [_anthropic_counts(row) for row in _rows(usage, "iterations")]
+    # One that is no `message` names the model that it ran on, and is billed at that model's rates.
+    rows = _rows(usage, "iterations")
+    listed = [_anthropic_counts(row) for row in rows]
     if listed:
         read = [max(own, sum(row[i] for row in listed)) for i, own in enumerate(read)]
     plain, cached, write_5m, write_1h, output = read
+    tier = "fast" if _text(usage, "speed") == "fast" else _text(usage, "service_tier")
     geo = _text(usage, "inference_geo")
+    geo = "" if geo in _GEO_FREE else geo
     return Usage(
         input_tokens=plain,
         cache_read_tokens=cached,
@@ -90,8 +95,13 @@ def usage_from_anthropic_messages(raw_usage: bytes, delta_usage: bytes | None = 
         output_tokens=output,
         reasoning_tokens=min(output, _count(_child(usage, "output_tokens_details"), "thinking_tokens")),
         web_searches=_count(_child(usage, "server_tool_use"), "web_search_requests"),
-        service_tier="fast" if _text(usage, "speed") == "fast" else _text(usage, "service_tier"),
-        inference_geo="" if geo in _GEO_FREE else geo,
+        service_tier=tier,
+        inference_geo=geo,
+        others=tuple(
+            Usage(*counts, service_tier=tier, inference_geo=geo, model=model[:_MODEL_CHARS])
+            for row, counts in zip(rows, listed, strict=True)
+            if row.get("type") != "message" and isinstance(model := row.get("model"), str)
+        ),
     )
 
 
@@ -268,18 +278,18 @@ def _gemini_searches(response: bytes | None) -> int:
     return min(queries, 1) if is_per_prompt else queries
 
 
-def _anthropic_counts(usage: _Json) -> list[int]:
-    """Uncached input, cache read, cache write 5m, cache write 1h, output."""
+def _anthropic_counts(usage: _Json) -> tuple[int, int, int, int, int]:
+    """Uncached input, cache read, cache write 5m, cache write 1h, output: the first fields of Usage."""
     split = _child(usage, "cache_creation")
     hour = _count(split, "ephemeral_1h_input_tokens")
     five = max(_count(split, "ephemeral_5m_input_tokens"), _count(usage, "cache_creation_input_tokens") - hour)
-    return [
+    return (
         _count(usage, "input_tokens"),
         _count(usage, "cache_read_input_tokens"),
         five,
         hour,
         _count(usage, "output_tokens"),
-    ]
+    )
 
 
 def _modalities(usage: _Json, *names: str) -> dict[str, int]:

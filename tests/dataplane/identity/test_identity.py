@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -260,13 +261,14 @@ def test_a_wrong_or_clashing_key_is_an_error_that_names_its_place(
     """At the start and at a reload alike, and no secret is in the words."""
     store.create(NewKey("ci", chatgpt_account="ci-account"), NOW)
     good = Identity(feed, {"fine": KeyConfig(key=BOB)})
-    for with_keys in (good.with_config, partial(Identity, open_keys(store._path.parent))):
-        with pytest.raises(ConfigError) as caught:
-            with_keys(keys, "gw.yaml")
-        assert caught.value.path == path
-        assert words in str(caught.value)
-        assert "gw.yaml" in str(caught.value)
-        assert ALICE not in str(caught.value)
+    with closing(open_keys(store._path.parent)) as other:
+        for with_keys in (good.with_config, partial(Identity, other)):
+            with pytest.raises(ConfigError) as caught:
+                with_keys(keys, "gw.yaml")
+            assert caught.value.path == path
+            assert words in str(caught.value)
+            assert "gw.yaml" in str(caught.value)
+            assert ALICE not in str(caught.value)
     assert good.identify(BOB, None, IP, NOW).principal.key == "fine", "a failed build changes nothing"
 
 

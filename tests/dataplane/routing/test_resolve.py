@@ -21,7 +21,12 @@ ANTHROPIC = provider("anthropic", MESSAGES)
 LAB = provider("lab", CHAT, models=("qwen3-coder", "llama-3.1"))
 
 
-def resolver(*providers: Provider, aliases: dict[str, str] | None = None, unpriced: str = "") -> Resolver:
+def resolver(
+    *providers: Provider,
+    aliases: dict[str, str] | None = None,
+    unpriced: str = "",
+    translates: frozenset[str] = frozenset({RESPONSES, CHAT, MESSAGES}),
+) -> Resolver:
     return Resolver(
         {p.name: p for p in providers},
         aliases or {},
@@ -29,6 +34,7 @@ def resolver(*providers: Provider, aliases: dict[str, str] | None = None, unpric
         price=lambda p, m: PRICE if m in KNOWN.get(p, ()) else None,
         is_unpriced_allowed=lambda name: bool(unpriced) and name.startswith(unpriced),
         known=lambda p: KNOWN.get(p, ()),
+        translates=translates,
     )
 
 
@@ -90,13 +96,25 @@ def test_an_unpriced_model_runs_only_when_allowed_by_name() -> None:
     assert resolver(LAB, unpriced="lab/").resolve("qwen3-coder", CHAT).price is None
 
 
-def test_a_provider_of_another_dialect_is_refused_until_translation_is_served() -> None:
-    """Same-dialect only: nothing is sent to a provider in a format that it does not speak."""
-    with pytest.raises(Unsupported, match="does not translate"):
-        resolver(OPENAI, ANTHROPIC).resolve("anthropic/claude-sonnet-4-5", RESPONSES)
+def test_a_provider_of_another_dialect_is_asked_in_its_own() -> None:
+    """Its main dialect, unless it speaks the client's."""
+    served = resolver(OPENAI, ANTHROPIC)
+    assert served.resolve("anthropic/claude-sonnet-4-5", RESPONSES).dialect == MESSAGES
+    assert served.resolve("anthropic/claude-sonnet-4-5", MESSAGES).dialect == MESSAGES
+    assert served.resolve("openai/gpt-5.5", MESSAGES).dialect == RESPONSES
 
 
-def test_google_is_an_alias_of_gemini() -> None:
-    """`google/…` reaches the provider configured as `gemini`."""
-    gemini = provider("gemini", "gemini.generate")
-    assert resolver(gemini, unpriced="gemini/").resolve("google/x", "gemini.generate").name == "gemini/x"
+def test_what_cannot_be_translated_is_refused() -> None:
+    """Nothing is sent to a provider in a format that it does not speak."""
+    with pytest.raises(Unsupported, match="cannot be translated"):
+        resolver(OPENAI, ANTHROPIC).resolve("anthropic/claude-sonnet-4-5", "openai.embeddings")
+    with pytest.raises(Unsupported, match="cannot be translated"):
+        resolver(OPENAI, ANTHROPIC, translates=frozenset()).resolve("anthropic/claude-sonnet-4-5", RESPONSES)
+
+
+@pytest.mark.parametrize("configured", ["gemini", "google"])
+def test_google_and_gemini_are_one_provider(configured: str) -> None:
+    """Either name reaches the provider, whichever of the two it is configured by."""
+    served = resolver(provider(configured, "gemini.generate"), unpriced=configured)
+    for asked in ("google/x", "gemini/x"):
+        assert served.resolve(asked, "gemini.generate").name == f"{configured}/x"

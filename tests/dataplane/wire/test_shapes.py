@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from gateway import _native
 from gateway.base.core.errors import KeyRejected, TimedOut, all_errors
 from gateway.dataplane.wire import DIALECTS, details_of, family_of, form_of
 from gateway.dataplane.wire.peek import edited
@@ -20,8 +21,12 @@ def test_every_error_has_a_form_in_every_dialect_for_every_family(dialect, famil
         form = form_of(family, error)
         assert 400 <= form.status < 600
         body = json.loads(dialect.error_body(form, error.message, details_of(error, "v1", "req_1")))
-        assert body["error"]["message"] == "our words"
+        assert body.get("error", body)["message"] == "our words"
         event = dialect.error_event(form, error.message, details_of(error, "v1", "req_1"))
+        if dialect.name == "bedrock.converse":
+            assert [row[0] for row in _native.split_eventstream(event)] == ["exception"]
+            assert b"our words" in event
+            continue
         assert event.count(b"data: ") == 1
         assert event.endswith((b"\n\n", b"\r\n\r\n"))
         assert b"our words" in event

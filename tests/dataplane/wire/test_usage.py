@@ -192,6 +192,31 @@ GOLDEN: list[tuple[str, str, dict[str, Any], Usage]] = [
         Usage(input_tokens=203_000, output_tokens=4500),
     ),
     (
+        "anthropic.messages",
+        "a fallback and an advisor name their models; a message is the model that was asked",
+        {
+            "input_tokens": 412,
+            "output_tokens": 264,
+            "inference_geo": "us",
+            "iterations": [
+                {"type": "message", "model": "claude-fable-5", "input_tokens": 408, "output_tokens": 0},
+                {"type": "fallback_message", "model": "claude-opus-4-8", "input_tokens": 412, "output_tokens": 264},
+                {"type": "advisor_message", "model": "y" * 300, "cache_read_input_tokens": 7},
+                {"type": "advisor_message", "model": 5, "output_tokens": 1},
+            ],
+        },
+        Usage(
+            input_tokens=820,
+            cache_read_tokens=7,
+            output_tokens=265,
+            inference_geo="us",
+            others=(
+                Usage(input_tokens=412, output_tokens=264, inference_geo="us", model="claude-opus-4-8"),
+                Usage(cache_read_tokens=7, inference_geo="us", model="y" * 200),
+            ),
+        ),
+    ),
+    (
         "gemini.generate",
         "thoughts are output, tool prompts are input, the cache is part of the prompt",
         {
@@ -309,9 +334,11 @@ def test_a_whole_answer_adds_service_tier_and_searches() -> None:
     assert USAGE["openai.responses"](usage, answer) == Usage(
         input_tokens=1, output_tokens=1, service_tier="priority", web_searches=3
     )
-    chat = USAGE["openai.chat"](b'{"prompt_tokens": 1}', b'{"service_tier": "flex"}')
-    assert chat is not None
-    assert chat.service_tier == "flex"
+    of_chunk = b'{"id":"c1","choices":[{"index":0,"delta":{"content":"x"}}],"service_tier":"flex","usage":null}'
+    for whole in (b'{"service_tier": "flex"}', of_chunk):  # of a stream: the chunk that names it
+        chat = USAGE["openai.chat"](b'{"prompt_tokens": 1}', whole)
+        assert chat is not None
+        assert chat.service_tier == "flex"
     for version, searches in (("gemini-2.5-pro", 1), ("gemini-3-flash-preview", 2)):
         queries = {"groundingMetadata": {"webSearchQueries": ["", "a", "b"]}}
         whole = json.dumps({"candidates": [queries], "modelVersion": version}).encode()

@@ -1,0 +1,144 @@
+"""From an exchange whose provider speaks another dialect to its Translation: the facts that the wire room does not know."""
+
+from urllib.parse import quote
+
+from msgspec.json import Encoder
+
+from gateway import _native
+from gateway.base.core.errors import Unsupported
+from gateway.base.core.plan import Deployment
+from gateway.dataplane.flow.assemble import Policy
+from gateway.dataplane.flow.exchange import Exchange, Incoming
+from gateway.dataplane.flow.route import Route
+from gateway.dataplane.providers import is_official, reasoning_origin, vendor_of
+from gateway.dataplane.wire import CODECS, PathSays, Peek, Report, Target, Translation, Turn, estimated_tokens
+
+_encode = Encoder().encode
+_PASSED = ("user-agent", "traceparent", "tracestate")
+_RESOURCES = {
+    "openai.responses": "/responses",
+    "openai.chat": "/chat/completions",
+    "anthropic.messages": "/messages",
+}
+_ANTHROPIC_VERSION = ("anthropic-version", "2023-06-01")
+
+
+class OrgSeals:
+    """The seals of one organisation: the gateway's key, the organisation as the label."""
+
+    __slots__ = ("_label", "_sealer")
+
+    def __init__(self, sealer: _native.Sealer, org: str) -> None:
+        self._sealer, self._label = sealer, org.encode()
+
+    def seal(self, text: bytes) -> bytes:
+        """See `Seals`."""
+        return self._sealer.seal(self._label, text)
+
+    def open(self, sealed: bytes) -> bytes | None:
+        """See `Seals`."""
+        return self._sealer.open(self._label, sealed)
+
+
+def target_of(deployment: Deployment) -> Target:
+    """What the wire room needs to know of a deployment."""
+    provider, model = deployment.provider.name, deployment.model
+    vendor = vendor_of(provider, model)
+    price = deployment.price
+    return Target(
+        deployment.dialect,
+        provider,
+        model,
+        vendor,
+        reasoning_origin(provider, vendor, deployment.dialect),
+        price.max_output_tokens if price else 0,
+        price.context_window_tokens if price else 0,
+        is_official(provider, vendor),
+    )
+
+
+def read_turn(ex: Exchange, route: Route, peeked: Peek, deployment: Deployment) -> Turn:
+    """The client's request. Raises BadRequest, or Unsupported for what is no turn of a conversation."""
+    if not route.is_billable or route.resource not in _TURNS:
+        raise Unsupported(
+            f"{ex.incoming.path[:200]} is served only by providers that speak {route.dialect.name};"
+            f" `{deployment.name}` speaks {deployment.dialect}",
+            param="model",
+        )
+    turn = CODECS[route.dialect.name].read_turn(peeked.body, PathSays(route.model, route.is_stream))
+    turn.model = ex.model_requested
+    return turn
+
+
+def translate(ex: Exchange, route: Route, turn: Turn, deployment: Deployment, policy: Policy) -> Translation:
+    """Write the provider's request. Raises BadRequest or Unsupported."""
+    org = ex.grant.principal.org if ex.grant else ""
+    return Translation(
+        CODECS[route.dialect.name],
+        CODECS[deployment.dialect],
+        turn,
+        target_of(deployment),
+        seals=OrgSeals(policy.sealer, org),
+        report=Report(is_strict=policy.config.translation == "strict"),
+        request_id=ex.request_id,
+        now_s=int(ex.started_at),
+        split=_split_eventstream if deployment.dialect == "bedrock.converse" else _native.split_sse,
+    )
+
+
+_TURNS = frozenset(
+    {
+        "/responses", "/chat/completions", "/messages", "generateContent", "streamGenerateContent", "converse",
+        "converse-stream",
+    }
+)  # fmt: skip
+"""Resources that are turns of a conversation: what else a dialect has is not translated."""
+
+
+def _split_eventstream(data: bytes) -> list[tuple[str, bytes]]:
+    return [(name, payload) for _, name, payload in _native.split_eventstream(data)]
+
+
+_COUNTS = {
+    "/messages/count_tokens": lambda count: {"input_tokens": count},
+    "/responses/input_tokens": lambda count: {"object": "response.input_tokens", "input_tokens": count},
+    "countTokens": lambda count: {"totalTokens": count},
+}
+"""Token-count routes, and how each says its number."""
+
+
+def counted(route: Route, peeked: Peek) -> bytes | None:
+    """The answer of a token-count route, estimated by us; None for any other route. Raises BadRequest."""
+    said = _COUNTS.get(route.resource)
+    if said is None:
+        return None
+    body = peeked.body
+    if route.resource == "countTokens":  # Gemini's may wrap a whole request
+        start, end = _native.find_path(body, (b"generateContentRequest",))
+        body = body[start:end] if start >= 0 else body
+    turn = CODECS[route.dialect.name].read_turn(body, PathSays(route.model))
+    return _encode(said(estimated_tokens(turn)))
+
+
+def translated_url(deployment: Deployment, *, is_stream: bool) -> str:
+    """Where a translated request goes."""
+    base, dialect = deployment.provider.bases[deployment.dialect], deployment.dialect
+    if dialect == "gemini.generate":
+        model = quote(deployment.model, safe="/@~.-_")
+        return f"{base}/models/{model}:" + ("streamGenerateContent?alt=sse" if is_stream else "generateContent")
+    if dialect == "bedrock.converse":
+        return f"{base}/model/{quote(deployment.model, safe='')}/" + ("converse-stream" if is_stream else "converse")
+    return base + _RESOURCES[dialect]
+
+
+def translated_headers(incoming: Incoming, deployment: Deployment, *, is_stream: bool) -> list[tuple[str, str]]:
+    """Headers of a translated request, without credentials: those of another dialect mean nothing to the provider."""
+    headers = [("content-type", "application/json")]
+    if deployment.dialect == "bedrock.converse" and is_stream:
+        headers.append(("accept", "application/vnd.amazon.eventstream"))
+    else:
+        headers.append(("accept", "text/event-stream" if is_stream else "application/json"))
+    if deployment.dialect == "anthropic.messages":
+        headers.append(_ANTHROPIC_VERSION)
+    headers += [(name, value) for name in _PASSED if (value := incoming.header(name))]
+    return headers

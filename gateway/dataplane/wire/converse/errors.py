@@ -1,0 +1,161 @@
+"""Errors of Bedrock: a provider's error answer or exception as a Fault, and a Fault as the exception of a stream. Trap 59.
+
+Sources: the service model's exceptions with their statuses; the API reference's "Common errors"; recorded and reported answers for
+the words. The name of an error stands in the header `x-amzn-errortype` (with an address behind a colon), or in `__type` (with a
+name space before a hash).
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from msgspec import DecodeError
+from msgspec.json import Decoder
+
+from gateway.dataplane.wire.canon import ErrorKind, Fault
+
+_KIND: Final[dict[str, ErrorKind]] = {
+    "validationexception": "bad_request",
+    "serializationexception": "bad_request",
+    "conflictexception": "bad_request",
+    "accessdeniedexception": "permission",
+    "accessdenied": "permission",
+    "optinrequired": "permission",
+    "notauthorized": "permission",
+    "unrecognizedclientexception": "authentication",
+    "expiredtokenexception": "authentication",
+    "expiredtoken": "authentication",
+    "requestexpired": "authentication",
+    "invalidsignatureexception": "authentication",
+    "incompletesignatureexception": "authentication",
+    "incompletesignature": "authentication",
+    "invalidclienttokenid": "authentication",
+    "missingauthenticationtokenexception": "authentication",
+    "missingauthenticationtoken": "authentication",
+    "resourcenotfoundexception": "not_found",
+    "unknownoperationexception": "not_found",
+    "requestentitytoolargeexception": "too_large",
+    "throttlingexception": "rate_limit",
+    "throttling": "rate_limit",
+    "toomanyrequestsexception": "rate_limit",
+    "servicequotaexceededexception": "rate_limit",
+    "serviceunavailableexception": "overloaded",
+    "serviceunavailable": "overloaded",
+    "modelnotreadyexception": "overloaded",
+    "modeltimeoutexception": "timeout",
+    "modelerrorexception": "server",
+    "modelstreamerrorexception": "server",
+    "internalserverexception": "server",
+    "internalfailure": "server",
+    "internalservererror": "server",
+}
+_BY_STATUS: Final[dict[int, ErrorKind]] = {
+    400: "bad_request",
+    401: "authentication",
+    403: "permission",
+    404: "not_found",
+    408: "timeout",
+    413: "too_large",
+    422: "bad_request",
+    424: "server",
+    429: "rate_limit",
+    503: "overloaded",
+    504: "timeout",
+    529: "overloaded",
+}
+_EXCEPTION: Final[dict[ErrorKind, str]] = {
+    "bad_request": "validationException",
+    "context_window": "validationException",
+    "authentication": "validationException",
+    "permission": "validationException",
+    "not_found": "validationException",
+    "too_large": "validationException",
+    "content_filter": "validationException",
+    "rate_limit": "throttlingException",
+    "overloaded": "serviceUnavailableException",
+    "timeout": "modelStreamErrorException",
+    "server": "internalServerException",
+}
+"""The five exceptions that a stream may hold (ConverseStreamOutput)."""
+_FULL: Final = re.compile(
+    r"input is too long|prompt is too long|too many input tokens|exceed(?:s|ed)? (?:the )?(?:\S+ )?context|maximum context length"
+    r"|context (?:window|length) exceeded|input tokens? (?:count )?exceed|exceeds the maximum number of (?:input )?tokens"
+    r"|max input tokens",
+    re.IGNORECASE,
+)
+"""How Bedrock and the models behind it say that the context is full."""
+_NO_MODEL: Final = re.compile(
+    r"provided model identifier is invalid|model (?:id|identifier) .{0,200}(?:not found|does not exist)"
+)
+_SHOWN_BYTES: Final = 2000
+_decode: Final = Decoder().decode
+
+
+def read_error(status: int, headers: Mapping[str, str], body: bytes) -> Fault:
+    """A provider's error answer. The words stay; where there are none in a known place, the start of the body is shown."""
+    said = _members(body)
+    name = _name(headers.get("x-amzn-errortype", "")) or _name(_text(said, "__type")) or _name(_text(said, "code"))
+    message = _text(said, "message") or _text(said, "Message") or body[:_SHOWN_BYTES].decode("utf-8", "replace").strip()
+    return Fault(
+        kind=_kind(name, message, status),
+        message=message,
+        status=status,
+        type=name,
+        retry_after_s=_retry_after(headers),
+    )
+
+
+def read_exception(name: str, payload: bytes) -> Fault:
+    """An exception of a stream, `throttlingException` and the like, or an error message of its framing."""
+    said = _members(payload)
+    message = _text(said, "message") or _text(said, "Message") or "the provider reported an error without a word"
+    original = _text(said, "originalMessage")
+    if original and original not in message:
+        message = f"{message} ({original})"
+    status = said.get("originalStatusCode")
+    kind = _kind(
+        name, message, status if isinstance(status, int) and name.lower() == "modelstreamerrorexception" else 0
+    )
+    return Fault(kind=kind, message=message, type=name)
+
+
+def exception_name(fault: Fault) -> str:
+    """The exception that tells a client of this dialect of `fault` inside a stream."""
+    return _EXCEPTION[fault.kind]
+
+
+def _kind(name: str, message: str, status: int) -> ErrorKind:
+    """The words say more than the name when the context is full, and the name more than the status."""
+    kind = _KIND.get(name.lower())
+    by_status = _BY_STATUS.get(status)
+    if kind is None or (kind == "server" and by_status in ("rate_limit", "overloaded", "timeout")):
+        kind = by_status or ("bad_request" if 400 <= status < 500 else "server")
+    if kind in ("bad_request", "too_large", "server") and _FULL.search(message):
+        return "context_window"
+    return "not_found" if kind == "bad_request" and _NO_MODEL.search(message) else kind
+
+
+def _name(raw: str) -> str:
+    return raw.partition(":")[0].rpartition("#")[2].strip()
+
+
+def _members(body: bytes) -> dict[str, Any]:
+    try:
+        found = _decode(body)
+    except (DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _text(holder: dict[str, Any], name: str) -> str:
+    value = holder.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds; a date is left alone, for there is no clock here."""
+    try:
+        asked = float(headers.get("retry-after", ""))
+    except ValueError:
+        return -1.0
+    return asked if 0 <= asked < 1e9 else -1.0

@@ -1,0 +1,159 @@
+"""Turn → the body of a Converse request. Model and stream stand in the path.
+
+A request of this very dialect is written as it was read. For others, members that stay the same over a session come first and the
+messages last, so that the bytes of two turns share the longest prefix.
+"""
+
+import re
+from typing import Any, Final
+
+from gateway.dataplane.wire.canon import Format, Turn
+from gateway.dataplane.wire.codec import Target
+from gateway.dataplane.wire.converse.cache import CachePoints
+from gateway.dataplane.wire.converse.history import written_messages, written_system
+from gateway.dataplane.wire.converse.models import Model, model_of
+from gateway.dataplane.wire.converse.names import NAME
+from gateway.dataplane.wire.converse.own_turn import own_turn
+from gateway.dataplane.wire.converse.write_blocks import BlockWriter, json_text
+from gateway.dataplane.wire.converse.write_thinking import Mind, written_thinking
+from gateway.dataplane.wire.converse.write_tools import parallel_switch, written_choice, written_tools
+from gateway.dataplane.wire.fields import encode
+from gateway.dataplane.wire.report import Report
+
+_MOST_STOPS: Final = 2500  # InferenceConfiguration.stopSequences
+_LEAST_TOP_P: Final = 0.95  # beside Claude's thinking (AWS, "Extended thinking")
+_STOP_PATH: Final = "/stop_sequence"
+_USER: Final = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}")
+_PLAIN_TIERS: Final = frozenset({"auto", "default", "standard", "standard_only"})
+_QUIET: Final = frozenset({
+    "store", "include", "client_metadata", "metadata", "labels", "truncation", "background", "prompt_cache_retention",
+    "prompt_cache_options", "stream_options", "anthropic_beta", "stream", "input", "user", "safety_identifier", "output_format",
+})  # fmt: skip
+"""Members of other dialects that change nothing in an answer, or that the turn says in its own words too."""
+
+
+def write_turn(turn: Turn, target: Target, report: Report) -> bytes:
+    """The request body. Raises BadRequest when nothing is left to be said."""
+    if turn.dialect == NAME:
+        return encode(own_turn(turn))
+    model = model_of(target)
+    writer = BlockWriter(target, report)
+    tools = written_tools(turn, model, report)
+    system, taken = written_system(turn, writer, report)
+    said = written_messages(turn, taken, model, writer, report, has_system=bool(system))
+    points = CachePoints(turn, model, tools, system, said, report)
+    mind = written_thinking(turn, target, model, report)
+    fields = dict(mind.fields)
+    body: dict[str, Any] = {}
+    config = _inference(turn, target, model, mind, report)
+    if config:
+        body["inferenceConfig"] = config
+    if tools:
+        choice = written_choice(turn, tools, model, report)
+        body["toolConfig"] = {"tools": points.tools(), **({"toolChoice": choice} if choice else {})}
+        switch = parallel_switch(turn, tools, choice, model, report)
+        if switch:
+            fields["tool_choice"] = switch
+    _top_k(fields, turn, model, mind, report)
+    if fields:
+        body["additionalModelRequestFields"] = fields
+    if config.get("stopSequences") and model.family == "claude":
+        body["additionalModelResponseFieldPaths"] = [_STOP_PATH]  # else nobody learns which sequence was met
+    if turn.format is not None:
+        _format(body, turn.format, model, report)
+    _labels(body, turn, report)
+    if system:
+        body["system"] = points.system()
+    body["messages"] = points.messages()
+    return encode(body)
+
+
+def _inference(turn: Turn, target: Target, model: Model, mind: Mind, report: Report) -> dict[str, Any]:
+    config: dict[str, Any] = {}
+    limit, most = mind.limit, target.max_output_tokens
+    if limit is not None and mind.is_high:
+        report.drop("max_output_tokens", "refused_beside_high_effort")
+    elif limit is not None:
+        config["maxTokens"] = max(1, min(limit, most) if most else limit)
+        if most and limit > most:
+            report.drop("max_output_tokens", "above_the_models_limit")
+    for name, value, word in (("temperature", turn.temperature, "temperature"), ("top_p", turn.top_p, "topP")):
+        if value is None:
+            continue
+        why = _why_no_sampler(name, value, turn, model, mind)
+        if not why:
+            config[word] = min(value, 1)  # OpenAI's and Gemini's temperatures go to 2
+            why = "above_1" if value > 1 else ""
+        if why and value != 1:  # 1 is what the models take by themselves
+            report.drop(name, why)
+    for name in ("seed", "presence_penalty", "frequency_penalty"):
+        if getattr(turn, name):
+            report.drop(name)
+    if turn.stop:
+        config.update(_stops(turn.stop, model, report))
+    return config
+
+
+def _why_no_sampler(name: str, value: float, turn: Turn, model: Model, mind: Mind) -> str:
+    """Why temperature or top_p cannot be sent; '' when it can."""
+    facts = model.claude
+    if mind.is_high:
+        return "refused_beside_high_effort"
+    if facts is None:
+        return ""
+    if not facts.takes_sampling:
+        return "not_by_this_model"
+    if mind.is_on and (name == "temperature" or value < _LEAST_TOP_P):
+        return "refused_beside_thinking"
+    if name == "top_p" and turn.temperature is not None and not mind.is_on and not facts.takes_both_samplers:
+        return "refused_beside_temperature"
+    return ""
+
+
+def _stops(stop: list[str], model: Model, report: Report) -> dict[str, Any]:
+    words = [one for one in stop if one.strip()]
+    most = model.most_stops or _MOST_STOPS
+    if len(words) < len(stop):
+        report.drop("stop", "only_white_space")
+    if len(words) > most:
+        report.drop("stop", f"at_most_{most}")
+    return {"stopSequences": words[:most]} if words else {}
+
+
+def _top_k(fields: dict[str, Any], turn: Turn, model: Model, mind: Mind, report: Report) -> None:
+    if turn.top_k is None:
+        return
+    if model.family == "nova":
+        fields["inferenceConfig"] = {"topK": turn.top_k}
+    elif model.claude is not None and model.claude.takes_sampling and not mind.is_on:
+        fields["top_k"] = turn.top_k
+    else:
+        report.drop("top_k", "refused_beside_thinking" if mind.is_on else "unsupported")
+
+
+def _format(body: dict[str, Any], form: Format, model: Model, report: Report) -> None:
+    if form.kind != "json_schema" or form.schema is None or not model.has_formats:
+        report.drop("format", "not_by_this_model" if form.kind == "json_schema" else "no_json_object_here")
+        return
+    definition = {"schema": json_text(form.schema), "name": form.name or "response"}
+    if form.description:
+        definition["description"] = form.description
+    body["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": definition}}}
+
+
+def _labels(body: dict[str, Any], turn: Turn, report: Report) -> None:
+    """Who asks goes to the account's invocation log; the rest has no place here."""
+    if turn.user:
+        if _USER.fullmatch(turn.user):
+            body["requestMetadata"] = {"user": turn.user}
+        else:
+            report.drop("user")
+    if turn.verbosity:
+        report.drop("verbosity")
+    if turn.service_tier and turn.service_tier not in _PLAIN_TIERS:
+        report.drop("service_tier")
+    for name, value in (turn.extra or {}).items():
+        if name in _QUIET or value in (None, {}, []):
+            continue
+        for inner in value if isinstance(value, dict) else ("",):
+            report.drop(f"{name}.{inner}" if inner else name)

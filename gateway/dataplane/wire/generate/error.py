@@ -1,0 +1,145 @@
+"""Google's error object ⇄ Fault: `{"error": {"code": 429, "message": …, "status": "RESOURCE_EXHAUSTED", "details": [...]}}`.
+
+Sources: google.rpc.Status and its details (ErrorInfo, RetryInfo, BadRequest), ai.google.dev "Troubleshooting", and the recorded
+errors of the corpus. Traps 50, 59.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from gateway.dataplane.wire.canon import ErrorKind, Fault
+
+_decode = msgspec.json.Decoder().decode
+_MESSAGE_CHARS = 4000
+
+_KINDS: Final[dict[int, ErrorKind]] = {
+    400: "bad_request",
+    401: "authentication",
+    403: "permission",
+    404: "not_found",
+    408: "timeout",
+    413: "too_large",
+    429: "rate_limit",
+    500: "server",
+    502: "server",
+    503: "overloaded",
+    504: "timeout",
+    529: "overloaded",
+}
+_STATUSES: Final[dict[ErrorKind, tuple[int, str]]] = {
+    "bad_request": (400, "INVALID_ARGUMENT"),
+    "context_window": (400, "INVALID_ARGUMENT"),
+    "content_filter": (400, "INVALID_ARGUMENT"),
+    "authentication": (401, "UNAUTHENTICATED"),
+    "permission": (403, "PERMISSION_DENIED"),
+    "not_found": (404, "NOT_FOUND"),
+    "too_large": (413, "INVALID_ARGUMENT"),
+    "rate_limit": (429, "RESOURCE_EXHAUSTED"),
+    "overloaded": (503, "UNAVAILABLE"),
+    "timeout": (504, "DEADLINE_EXCEEDED"),
+    "server": (500, "INTERNAL"),
+}
+_FULL = re.compile(
+    r"exceeds the maximum number of tokens|input token count .{0,80}(?:exceeds|only supports)|exceeds the context",
+    re.I | re.S,
+)
+_LARGE = re.compile(r"request payload size exceeds|request (?:entity )?too large", re.I)
+_KEY = re.compile(r"api key (?:not valid|expired|not found)|pass a valid api key", re.I)
+_DELAY = re.compile(r"(\d+(?:\.\d+)?)s")
+_RETRY_IN = re.compile(r"retry in (\d+(?:\.\d+)?)s", re.I)
+
+
+def read_error(status: int, headers: Mapping[str, str], body: bytes) -> Fault:
+    """A provider's error answer. What is no error object is told as it is."""
+    try:
+        found = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = None
+    if isinstance(found, list) and found:  # without `alt=sse` the stream's endpoint answers an array
+        found = found[0]
+    error = found.get("error") if isinstance(found, dict) else None
+    if isinstance(error, dict):
+        return fault_of(error, status, headers)
+    words = error if isinstance(error, str) else body[:_MESSAGE_CHARS].decode("utf-8", "replace")
+    return fault_of({"message": words}, status, headers)
+
+
+def fault_of(error: dict[str, Any], status: int = 0, headers: Mapping[str, str] | None = None) -> Fault:
+    """The Fault of an error object. `status` 0: it came inside a stream, and its own `code` says the kind."""
+    message = error.get("message")
+    message = message if isinstance(message, str) else ""
+    code = error.get("code")
+    word = error.get("status")
+    word = word if isinstance(word, str) else ""
+    details = [row for row in error.get("details") or () if isinstance(row, dict)] if _has_list(error) else []
+    reason = _member(details, "ErrorInfo", "reason")
+    number = status or (code if isinstance(code, int) and not isinstance(code, bool) else 0)
+    return Fault(
+        _kind(number, word, reason, message),
+        message,
+        status=status,
+        code=reason or word or (str(code) if code is not None else ""),
+        type=word,
+        param=_field(details),
+        retry_after_s=_retry_after_s(details, headers or {}, message),
+    )
+
+
+def error_object(fault: Fault) -> dict[str, Any]:
+    """The error object for a Gemini client; a wait is told as RetryInfo, which Gemini CLI obeys."""
+    code, status = _STATUSES[fault.kind]
+    error: dict[str, Any] = {"code": code, "message": fault.message, "status": status}
+    if fault.retry_after_s >= 0:
+        delay = f"{fault.retry_after_s:.3f}".rstrip("0").rstrip(".") + "s"
+        error["details"] = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}]
+    return error
+
+
+def _kind(number: int, word: str, reason: str, message: str) -> ErrorKind:
+    if _FULL.search(message):
+        return "context_window"
+    if reason.startswith("API_KEY_") or (number == 400 and _KEY.search(message)):
+        return "authentication"
+    if number == 400 and _LARGE.search(message):
+        return "too_large"
+    if not number:
+        number = next((code for code, status in _STATUSES.values() if status == word), 500)
+    return _KINDS.get(number, "bad_request" if 400 <= number < 500 else "server")
+
+
+def _has_list(error: dict[str, Any]) -> bool:
+    return isinstance(error.get("details"), list)
+
+
+def _member(details: list[dict[str, Any]], kind: str, name: str) -> str:
+    for row in details:
+        if str(row.get("@type", "")).endswith(kind) and isinstance(row.get(name), str):
+            return str(row[name])
+    return ""
+
+
+def _field(details: list[dict[str, Any]]) -> str:
+    for row in details:
+        violations = row.get("fieldViolations")
+        if isinstance(violations, list) and violations and isinstance(violations[0], dict):
+            field = violations[0].get("field")
+            return field if isinstance(field, str) else ""
+    return ""
+
+
+def _retry_after_s(details: list[dict[str, Any]], headers: Mapping[str, str], message: str) -> float:
+    """The longest wait of those told: RetryInfo rounds down what the message says to the nanosecond."""
+    told = [-1.0]
+    delay = _DELAY.fullmatch(_member(details, "RetryInfo", "retryDelay"))
+    if delay is not None:
+        told.append(float(delay[1]))
+    words = _RETRY_IN.search(message)
+    if words is not None:
+        told.append(float(words[1]))
+    header = headers.get("retry-after", "")
+    if header.isascii() and header.isdigit():
+        told.append(float(header))
+    return max(told)

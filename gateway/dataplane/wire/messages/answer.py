@@ -1,0 +1,151 @@
+"""Whole answers: the provider's → Answer, and Answer → the client's."""
+
+from typing import Any, Final
+
+from msgspec import DecodeError
+from msgspec.json import Decoder
+
+from gateway.base.core.errors import UpstreamProtocolError
+from gateway.base.core.usage import Usage
+from gateway.dataplane.wire.canon import Answer, Opaque, Part, Reasoning, Refusal, Text, ToolCall
+from gateway.dataplane.wire.codec import Asked
+from gateway.dataplane.wire.fields import encode
+from gateway.dataplane.wire.messages.error import fault_of
+from gateway.dataplane.wire.messages.names import CITATIONS, NAME, is_anthropics
+from gateway.dataplane.wire.messages.stop import PASSED, is_awaited, problem_of, stop_of, stop_word
+from gateway.dataplane.wire.messages.usage import usage_object
+from gateway.dataplane.wire.messages.write_block import input_of
+from gateway.dataplane.wire.translate.count import estimated_tokens
+from gateway.dataplane.wire.usage import USAGE
+
+_Block = dict[str, Any]
+_CHARS_PER_TOKEN: Final = 4
+_PASSED: Final = ("context_management", "input_transformations", "diagnostics")
+"""Members of an answer that only this dialect has, and its clients know."""
+_KNOWN: Final = frozenset({"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage", *PASSED})
+_decode = Decoder().decode
+
+
+def read_answer(body: bytes) -> Answer:
+    """See `Codec.read_answer`."""
+    try:
+        answer = _decode(body)
+    except (DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise UpstreamProtocolError(f"the provider's answer is not JSON: {exc}") from exc
+    if not isinstance(answer, dict):
+        raise UpstreamProtocolError("the provider's answer is not a JSON object")
+    if "content" not in answer:
+        if "error" in answer:
+            said = fault_of(answer["error"]).message
+            raise UpstreamProtocolError(f"the provider answered with an error and status 200: {said}")
+        raise UpstreamProtocolError("the provider's answer has no `content`")
+    content = answer["content"]
+    if isinstance(content, str):
+        content = [{"type": "text", "text": content}]
+    parts = [part for block in content if (part := part_of(block)) is not None] if isinstance(content, list) else []
+    usage = answer.get("usage")
+    return Answer(
+        id=_text(answer, "id"),
+        model=_text(answer, "model"),
+        parts=parts,
+        stop=stop_of(
+            answer,
+            has_calls=any(isinstance(part, ToolCall) for part in parts),
+            is_awaited=any(map(is_awaited, parts)),
+        ),
+        usage=USAGE[NAME](encode(usage), None) if isinstance(usage, dict) else None,
+        extra={name: value for name, value in answer.items() if name not in _KNOWN and value is not None} or None,
+    )
+
+
+def part_of(block: Any) -> Part | None:
+    """One block of an answer; None for what is no block. What is unknown stays whole."""
+    if not isinstance(block, dict) or not isinstance(kind := block.get("type"), str):
+        return None
+    if kind == "text":
+        citations = block.get("citations")
+        return Text(text=_text(block, "text"), citations=citations if isinstance(citations, list) else None)
+    if kind == "thinking":
+        return Reasoning(text=_text(block, "thinking"), signature=_text(block, "signature"))
+    if kind == "redacted_thinking":
+        return Reasoning(signature=_text(block, "data"), is_redacted=True)
+    if kind == "tool_use":
+        given = block.get("input")
+        caller = block.get("caller")
+        return ToolCall(
+            id=_text(block, "id"),
+            name=_text(block, "name"),
+            arguments=given if isinstance(given, str) else encode({} if given is None else given).decode(),
+            extra={"caller": caller} if caller is not None else None,
+        )
+    return Opaque(kind=kind, value=block)
+
+
+def write_answer(answer: Answer, asked: Asked) -> bytes:
+    """See `Codec.write_answer`. Raises UpstreamProtocolError where the answer ended in a way that no client may take for its end."""
+    word = stop_word(answer.stop, has_calls=any(map(is_awaited, answer.parts)))
+    if word is None:
+        raise UpstreamProtocolError(problem_of(answer.stop))
+    blocks = [block for part in answer.parts if (block := block_of(part)) is not None]
+    message: _Block = {
+        "id": message_id(answer.id, asked),
+        "type": "message",
+        "role": "assistant",
+        "model": answer.model or asked.turn.model,
+        "content": blocks,
+        "stop_reason": word,
+        "stop_sequence": answer.stop.sequence or None,
+        "usage": usage_object(answer.usage or _estimated(asked, blocks)),
+    }
+    for names, extra in ((PASSED, answer.stop.extra), (_PASSED, answer.extra)):
+        message.update({name: extra[name] for name in names if extra and extra.get(name) is not None})
+    return encode(message)
+
+
+def message_id(given: str, asked: Asked) -> str:
+    """The answer's id; one made from the request's where the provider gave none."""
+    return given or f"msg_{asked.request_id}"
+
+
+def block_of(part: Part) -> _Block | None:
+    """One part for a client; None for what it cannot read, and for empty text, which it would have to send back."""
+    if isinstance(part, Text | Refusal):
+        if not part.text:
+            return None
+        block: _Block = {"type": "text", "text": part.text}
+        if isinstance(part, Text) and (kept := citations_of(part.citations)):
+            block["citations"] = kept
+        return block
+    if isinstance(part, ToolCall):
+        block = {"type": "tool_use", "id": part.id, "name": part.name, "input": input_of(part)}
+        if part.extra and "caller" in part.extra:
+            block["caller"] = part.extra["caller"]
+        return block
+    if isinstance(part, Reasoning):
+        return _thinking(part)
+    return part.value if isinstance(part, Opaque) and is_anthropics(part) else None
+
+
+def _thinking(part: Reasoning) -> _Block | None:
+    """Always with its signature: the SDKs fail without the member (trap 29)."""
+    if part.is_redacted:
+        return {"type": "redacted_thinking", "data": part.signature} if part.signature else None
+    text = part.text or "\n\n".join(part.summary or ())
+    if not text and not part.signature:
+        return None
+    return {"type": "thinking", "thinking": text, "signature": part.signature}
+
+
+def citations_of(citations: list[Any] | None) -> list[Any]:
+    """Those of this dialect."""
+    return [one for one in citations or () if isinstance(one, dict) and one.get("type") in CITATIONS]
+
+
+def _estimated(asked: Asked, blocks: list[_Block]) -> Usage:
+    """For a provider that tells no usage."""
+    return Usage(input_tokens=estimated_tokens(asked.turn), output_tokens=len(encode(blocks)) // _CHARS_PER_TOKEN + 1)
+
+
+def _text(holder: _Block, name: str) -> str:
+    value = holder.get(name)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,102 @@
+"""What each Claude takes and refuses, by its name, beside the efforts and budgets of `translate.effort`.
+
+Sources (platform.claude.com, read October 2026):
+
+- thinking that cannot be off, is on unasked, or is switched off by `between_tools`; efforts above `high` while it is off:
+  "Troubleshooting thinking", its table by model, and the migration guides of Opus 5.5, Sonnet 5.5 and Haiku 5.5;
+- sampling parameters: "Migrating to Claude Opus 4.7", Sonnet 5 and the 5.5 models (refused unless at their default); never
+  temperature and top_p together: "Migrating to Claude 4" and later;
+- prefill: refused from 4.6 on ("Migrating to Claude 4.6"); forced tools: refused by Fable and Mythos 5.1, Opus 5.5, Sonnet 5.5 and
+  later, and beside a thinking budget by all ("Thinking", "Thinking with tool use");
+- `output_config.format`: "Structured outputs", 4.5 and later; thinking that is shown only on request (`display`): 4.7 and later;
+- most output tokens: "Models overview"; the number here is only for a target without a catalogue entry.
+"""
+
+import re
+from functools import lru_cache
+from typing import Literal
+
+from gateway.base.core.struct import Record
+
+_NAME = re.compile(
+    r"claude-(?:(?P<family>[a-z]+)-)?(?P<major>\d{1,2})(?:[-.](?P<minor>\d{1,2}))?(?!\d)(?:-(?P<late>[a-z]+))?"
+)
+_ALWAYS_THINKING = frozenset({"fable", "mythos"})
+
+
+class Claude(Record, frozen=True):
+    """One model. `off`: the `thinking.type` that switches thinking off; '' where nothing does.
+
+    `thinks_unasked`: a request without `thinking` thinks. `has_window_check`: input and `max_tokens` together must fit the window.
+    """
+
+    off: Literal["disabled", "between_tools", ""] = "disabled"
+    thinks_unasked: bool = False
+    takes_sampling: bool = True
+    takes_both_samplers: bool = False
+    takes_prefill: bool = True
+    takes_forced_tools: bool = True
+    has_formats: bool = True
+    hides_thinking: bool = False
+    has_window_check: bool = False
+    most_output_tokens: int = 64_000
+
+
+NEWEST = Claude(
+    off="",
+    thinks_unasked=True,
+    takes_sampling=False,
+    takes_prefill=False,
+    hides_thinking=True,
+    most_output_tokens=128_000,
+)
+"""A Claude whose name tells no version: what every current model takes."""
+
+
+@lru_cache(512)
+def claude_of(model: str) -> Claude | None:
+    """The facts of a model by any form of its name (dated, `[1m]`, Bedrock's, OpenRouter's); None when it is no Claude."""
+    name = model.lower()
+    found = _NAME.search(name)
+    if found is None:
+        return NEWEST if "claude" in name else None
+    family = found["family"] or found["late"] or ""
+    version = (int(found["major"]), int(found["minor"] or 0))
+    if version < (4, 6):
+        return Claude(
+            takes_both_samplers=version < (4, 1),
+            has_formats=version >= (4, 5),
+            has_window_check=version < (4, 5),
+            most_output_tokens=_most_of_old(family, version),
+        )
+    if version < (4, 7):
+        return Claude(takes_prefill=False, most_output_tokens=128_000)
+    return Claude(
+        off=_off(family, version),
+        thinks_unasked=version >= (5, 0),
+        takes_sampling=False,
+        takes_prefill=False,
+        takes_forced_tools=not _refuses_forced_tools(family, version),
+        hides_thinking=True,
+        most_output_tokens=128_000,
+    )
+
+
+def _off(family: str, version: tuple[int, int]) -> Literal["disabled", "between_tools", ""]:
+    if family in _ALWAYS_THINKING or (family == "opus" and version >= (5, 5)):
+        return ""
+    return "between_tools" if family == "sonnet" and version >= (5, 5) else "disabled"
+
+
+def _refuses_forced_tools(family: str, version: tuple[int, int]) -> bool:
+    if family in _ALWAYS_THINKING:
+        return version >= (5, 1)
+    return family in ("opus", "sonnet") and version >= (5, 5)
+
+
+def _most_of_old(family: str, version: tuple[int, int]) -> int:
+    if version < (3, 5):
+        return 4096
+    if version < (3, 7):
+        return 8192
+    return 32_000 if family == "opus" and version < (4, 5) else 64_000

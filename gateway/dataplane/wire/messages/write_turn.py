@@ -1,0 +1,243 @@
+"""A Turn → the request to Anthropic, or to who imitates its API.
+
+Members stand in the order in which the prompt is rendered (tools, system, messages), and what changes from step to step comes
+last: equal turns give equal bytes, and a turn that continues another has its bytes up to the end of its messages, but for the
+cache breakpoints, which move on.
+
+`max_tokens` is required: the turn's, never more than the model's maximum; else that maximum; else what `models.py` says of the
+model; else 8192, which every model since 2024 can write. Models before 4.5 refuse input and output that together pass the
+window, so there the default shrinks with the estimated input. Trap 38.
+"""
+
+from typing import Any, Final
+
+from gateway.dataplane.wire.canon import Turn
+from gateway.dataplane.wire.codec import Target
+from gateway.dataplane.wire.fields import encode
+from gateway.dataplane.wire.messages.cache import Marks, mark_agent
+from gateway.dataplane.wire.messages.models import claude_of
+from gateway.dataplane.wire.messages.names import MARK, NAME
+from gateway.dataplane.wire.messages.schema import answer_schema
+from gateway.dataplane.wire.messages.thinking import Mind, sampling
+from gateway.dataplane.wire.messages.write_messages import Conversation, broken_thinking, is_prefilled
+from gateway.dataplane.wire.messages.write_tools import write_choice, write_tools
+from gateway.dataplane.wire.report import Report
+from gateway.dataplane.wire.translate.count import estimated_tokens
+
+_Block = dict[str, Any]
+_DEFAULT_LIMIT: Final = 8192
+_LEAST_LIMIT: Final = 1024
+_USER_CHARS: Final = 256
+"""Most that `metadata.user_id` may have (the API reference)."""
+_QUIET: Final = frozenset(
+    {
+        "store", "client_metadata", "metadata", "include", "stream_options", "prompt_cache_retention", "prompt_cache_options",
+        "safety_identifier", "labels", "truncation", "requestMetadata", "performanceConfig",
+        "input", "stream", "user", "text", "thinking", "reasoning_config", "reasoning_effort", "output_config", "inferenceConfig",
+    }
+)  # fmt: skip
+"""What other dialects ask for that changes nothing in the answer, and what their turns say in the canon's words too."""
+_USUAL: Final[dict[str, Any]] = {
+    "n": 1,
+    "candidateCount": 1,
+    "responseModalities": ["TEXT"],
+    "modalities": ["text"],
+    "responseMimeType": "text/plain",
+    "includeServerSideToolInvocations": True,
+}
+"""What is asked for and would be so anyway."""
+
+
+def write_turn(turn: Turn, target: Target, report: Report) -> bytes:
+    """See `Codec.write_turn`."""
+    is_own = turn.dialect == NAME
+    marks = Marks()
+    tools = write_tools(turn, target, marks, report, is_own=is_own)
+    talk = Conversation(turn, target, marks, report)
+    limit, most = _limit(turn, target, is_own=is_own)
+    mind = Mind(turn, target, limit, most, report, is_own=is_own)
+    choice = write_choice(turn, tools, report, is_own=is_own)
+    if not is_own:
+        choice = _allowed(choice, mind, target, report)
+        _without_prefill(talk, mind, target, report)
+    if mind.has_budget and broken_thinking(talk.messages):
+        mind.stop("no_signed_thinking_in_history")
+    _mark(turn, target, tools, talk, marks)
+
+    body: _Block = {"model": target.model}
+    if tools or (is_own and turn.tools is not None):
+        body["tools"] = tools
+    if talk.system is not None:
+        body["system"] = talk.system
+    body["messages"] = talk.messages
+    if turn.max_output_tokens is not None or not is_own:
+        body["max_tokens"] = mind.limit
+    if mind.config is not None:
+        body["thinking"] = mind.config
+    if choice is not None:
+        body["tool_choice"] = choice
+    body.update(sampling(turn, target, mind, report, is_own=is_own))
+    _output_config(body, turn, target, mind, report, is_own=is_own)
+    if turn.stop:
+        body |= _stops(turn.stop, report, is_own=is_own)
+    if turn.is_stream:
+        body["stream"] = True
+    if is_own:
+        _own(body, turn, mind)
+    else:
+        _foreign(body, turn, report)
+    return encode(body)
+
+
+# === limits ===
+
+
+def _limit(turn: Turn, target: Target, *, is_own: bool) -> tuple[int, int]:
+    """`max_tokens`, and the most it may be (0: unknown)."""
+    model = claude_of(target.model)
+    most = target.max_output_tokens
+    given = turn.max_output_tokens
+    if given is not None:
+        return (given if is_own or not most else max(1, min(given, most))), most
+    limit = most or (model.most_output_tokens if model is not None else _DEFAULT_LIMIT)
+    window = target.context_window_tokens
+    if window and (model is None or model.has_window_check):
+        limit = min(limit, max(_LEAST_LIMIT, window - estimated_tokens(turn)))
+    return limit, most
+
+
+# === what does not go together ===
+
+
+def _allowed(choice: _Block | None, mind: Mind, target: Target, report: Report) -> _Block | None:
+    """A forced tool is refused by some models, and beside thinking where thinking can be off (trap 14).
+
+    Anthropic's API takes it with adaptive thinking by now, Bedrock and older hosts of the same models do not; what the client
+    forces counts more than what it leaves to the model.
+    """
+    if choice is None or choice["type"] not in ("any", "tool"):
+        return choice
+    model = claude_of(target.model)
+    if model is not None and not model.takes_forced_tools:
+        report.drop("tool_choice", "not_forced")
+        kept = {"type": "auto"}
+        if "disable_parallel_tool_use" in choice:
+            return {**kept, "disable_parallel_tool_use": True}
+        return kept
+    if mind.is_on and (model is None or model.off):
+        mind.stop("forced_tool_choice")
+    return choice
+
+
+def _without_prefill(talk: Conversation, mind: Mind, target: Target, report: Report) -> None:
+    """The beginning of an answer, written by the client: newer models refuse it, older ones beside thinking (trap 26)."""
+    if not is_prefilled(talk.messages):
+        return
+    model = claude_of(target.model)
+    last = talk.messages[-1]["content"]
+    if model is not None and not model.takes_prefill:
+        report.drop(f"messages[{len(talk.messages) - 1}]", "prefill")
+        while last and last[-1]["type"] == "text":
+            last.pop()
+        if not last:
+            talk.messages.pop()
+        return
+    last[-1]["text"] = last[-1]["text"].rstrip()  # white space at the end is refused
+    if mind.is_on:
+        mind.stop("prefill")
+
+
+def _mark(turn: Turn, target: Target, tools: list[_Block], talk: Conversation, marks: Marks) -> None:
+    if not marks and not turn.cache and turn.dialect != NAME and target.vendor == "anthropic":
+        mark_agent(tools, talk.system if isinstance(talk.system, list) else [], talk.messages, marks)
+    marks.settle(3 if turn.cache else 4)
+
+
+# === the rest ===
+
+
+def _output_config(body: _Block, turn: Turn, target: Target, mind: Mind, report: Report, *, is_own: bool) -> None:
+    extra = turn.extra if is_own and turn.extra else {}
+    config: _Block = dict(extra.get("output_config") or {})
+    if mind.effort:
+        config["effort"] = mind.effort
+    form = turn.format
+    if form is not None and is_own:
+        if "output_format" not in extra:
+            config["format"] = {"type": "json_schema", "schema": form.schema, **(form.extra or {})}
+    elif form is not None:
+        model = claude_of(target.model)
+        if form.kind != "json_schema" or form.schema is None:
+            report.drop("format", "json_without_schema")
+        elif model is None or not model.has_formats:
+            report.drop("format", "unsupported")
+        else:
+            config["format"] = {"type": "json_schema", "schema": answer_schema(form.schema)}
+    if config or "output_config" in extra:
+        body["output_config"] = config
+
+
+def _stops(stop: list[str], report: Report, *, is_own: bool) -> _Block:
+    """Sequences of white space only are refused."""
+    kept = stop if is_own else [one for one in stop if one.strip()]
+    if len(kept) < len(stop):
+        report.drop("stop", "white_space")
+    return {"stop_sequences": kept} if kept else {}
+
+
+def _own(body: _Block, turn: Turn, mind: Mind) -> None:
+    """What only this dialect knows goes back as it came."""
+    if turn.service_tier:
+        body["service_tier"] = turn.service_tier
+    if turn.user:
+        body["metadata"] = {"user_id": turn.user}
+    if turn.cache:
+        body["cache_control"] = MARK[turn.cache]
+    if turn.stop is not None and not turn.stop:
+        body["stop_sequences"] = []
+    for name, value in (turn.extra or {}).items():
+        if name != "output_config":
+            body[name] = value
+    if mind.is_stopped:
+        _without_thinking_edits(body)
+
+
+def _without_thinking_edits(body: _Block) -> None:
+    """`clear_thinking_20251015` is refused where nothing thinks; Claude Code always asks for it."""
+    management = body.get("context_management")
+    if not isinstance(management, dict) or not isinstance(edits := management.get("edits"), list):
+        return
+    kept = [
+        edit
+        for edit in edits
+        if not (isinstance(edit, dict) and str(edit.get("type", "")).startswith("clear_thinking"))
+    ]
+    if len(kept) == len(edits):
+        return
+    if kept:
+        body["context_management"] = {**management, "edits": kept}
+    else:
+        del body["context_management"]
+
+
+def _foreign(body: _Block, turn: Turn, report: Report) -> None:
+    """What other dialects say beside the conversation: the user's name is carried, the rest reported."""
+    if 0 < len(turn.user) <= _USER_CHARS:
+        body["metadata"] = {"user_id": turn.user}
+    elif turn.user:
+        report.drop("user", "too_long")
+    if turn.service_tier not in ("", "auto", "default"):
+        report.drop("service_tier")
+    if turn.verbosity not in ("", "medium"):
+        report.drop("verbosity")
+    if turn.seed is not None:
+        report.drop("seed")
+    if turn.presence_penalty:
+        report.drop("presence_penalty")
+    if turn.frequency_penalty:
+        report.drop("frequency_penalty")
+    for name, value in (turn.extra or {}).items():
+        members = value.items() if isinstance(value, dict) else ((name, value),)
+        for member, of in members:
+            if of and name not in _QUIET and member not in _QUIET and _USUAL.get(member) != of:
+                report.drop(name if member == name else f"{name}.{member}")

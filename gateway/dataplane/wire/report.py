@@ -1,0 +1,61 @@
+"""What could not be carried from one dialect to another: machine-readable, bounded, never silent."""
+
+from gateway.base.core.errors import Unsupported
+from gateway.base.core.struct import Record
+
+_MOST = 32
+_HEADER_CHARS = 1024
+
+
+class Drop(Record, frozen=True):
+    """`what` is the JSON path in the client's request (or the canon's name of it), `why` one word of WHYS or a few words."""
+
+    what: str
+    why: str
+
+
+class Report:
+    """Collects drops of one translation; the first of equal ones counts, at most 32 are kept.
+
+    With `is_strict` the first one raises Unsupported instead.
+    """
+
+    __slots__ = ("_is_strict", "_known", "drops", "more")
+
+    def __init__(self, *, is_strict: bool = False) -> None:
+        self._is_strict = is_strict
+        self._known: set[tuple[str, str]] = set()
+        self.drops: list[Drop] = []
+        self.more = 0
+
+    def drop(self, what: str, why: str = "unsupported") -> None:
+        """Say that `what` is not carried. Raises Unsupported in strict mode."""
+        if self._is_strict:
+            raise Unsupported(
+                f"`{what}` cannot be carried to the provider of this model ({why}), and `translation: strict` refuses what"
+                " cannot be carried",
+                param=what,
+            )
+        if (what, why) in self._known:
+            return
+        if len(self.drops) >= _MOST:
+            self.more += 1
+            return
+        self._known.add((what, why))
+        self.drops.append(Drop(what, why))
+
+    def header(self) -> str:
+        """The value of `x-agentcc-translation-drops`: `what;why=word, …`, ASCII, at most 1 KiB; '' when nothing was dropped."""
+        text = ""
+        left = len(self.drops) + self.more
+        for drop in self.drops:
+            item = f"{_token(drop.what)};why={_token(drop.why)}"
+            if len(text) + len(item) > _HEADER_CHARS - 16:
+                break
+            text += f", {item}" if text else item
+            left -= 1
+        return f"{text}, more={left}" if left and text else text
+
+
+def _token(text: str) -> str:
+    return "".join(c if c.isascii() and c.isprintable() and c not in ',;"\\ ' else "_" for c in text[:120])

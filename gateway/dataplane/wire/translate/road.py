@@ -1,0 +1,137 @@
+"""One exchange between two dialects: the steps in their order, once for the request and then for each piece of the answer. Pure."""
+
+from collections.abc import Callable, Sequence
+
+from msgspec import structs
+
+from gateway.base.core.errors import Unsupported
+from gateway.dataplane.wire.canon import Answer, Begin, Event, Fault, Finish, Opaque, Turn
+from gateway.dataplane.wire.codec import Asked, Codec, Target
+from gateway.dataplane.wire.report import Report
+from gateway.dataplane.wire.translate.arrange import arrange
+from gateway.dataplane.wire.translate.collect import events_of
+from gateway.dataplane.wire.translate.line_up import LineUp
+from gateway.dataplane.wire.translate.reasoning import SealReasoning, Seals, open_reasoning
+from gateway.dataplane.wire.translate.stops import StopCut
+from gateway.dataplane.wire.translate.tools import lower
+
+_STATEFUL = ("previous_response_id", "conversation")
+"""What refers to answers that only their provider keeps."""
+
+Split = Callable[[bytes], Sequence[tuple[str, bytes]]]
+"""Whole events of a provider's stream → (event name, data) of each."""
+
+
+class Translation:
+    """A request on its way to a provider of another dialect, and the way back of its answer.
+
+    `body` is what to send; `report` what could not be carried. `ended` is the Finish or Fault once there was one: what
+    `stream` or `end` then gave holds the client's terminal event.
+    """
+
+    def __init__(
+        self,
+        client: Codec,
+        provider: Codec,
+        turn: Turn,
+        target: Target,
+        *,
+        seals: Seals,
+        report: Report,
+        request_id: str,
+        now_s: int,
+        split: Split,
+    ) -> None:
+        """Writes the request. Raises BadRequest or Unsupported."""
+        _refuse_stateful(turn)
+        self.report = report
+        opened = open_reasoning(turn, target, seals, report)
+        lowered, restore = lower(arrange(opened, report), provider.rule, provider.kinds, provider.servers, report)
+        _report_opaque(lowered, provider, report)
+        self.body = provider.write_turn(lowered, target, report)
+        self.ended: Finish | Fault | None = None
+        self.is_stream = turn.is_stream
+        self._client, self._provider = client, provider
+        self._asked = Asked(turn, request_id, now_s)
+        self._restore = restore.restorer(request_id)
+        self._cut = StopCut(turn.stop) if turn.stop and not provider.has_stop else None
+        self._seal = SealReasoning(target.origin, client.name, seals)
+        self._line_up = None if client.interleaves else LineUp()
+        self._reader = provider.reader()
+        self._writer = client.writer(self._asked)
+        self._split = split
+
+    @property
+    def is_cut(self) -> bool:
+        """A stop sequence that the provider does not know was met: what it still sends is not wanted."""
+        return self._cut is not None and self._cut.is_cut
+
+    @property
+    def skipped(self) -> int:
+        """Events of the provider that could not be read."""
+        return self._reader.skipped
+
+    def stream(self, data: bytes) -> bytes:
+        """Whole events of the provider's stream as the client's; b'' when nothing is to be sent yet."""
+        events: list[Event] = []
+        for name, payload in self._split(data):
+            events += self._reader.feed(name, payload)
+        return self._written(events)
+
+    def end(self) -> bytes:
+        """The provider's EOF."""
+        return self._written(self._reader.end())
+
+    def fail(self, fault: Fault) -> bytes:
+        """A failure that the provider did not tell, as the client's terminal event."""
+        return self._written([fault])
+
+    def whole(self, body: bytes) -> bytes:
+        """A whole answer: as the client's body, or as its stream when it asked for one. Raises UpstreamProtocolError."""
+        answer = self._provider.read_answer(body)
+        if self.is_stream:
+            return self._written(events_of(answer))
+        return self._client.write_answer(self._converted(answer), self._asked)
+
+    def error(self, status: int, headers: dict[str, str], body: bytes) -> Fault:
+        """An error answer of the provider."""
+        return self._provider.read_error(status, headers, body)
+
+    def _converted(self, answer: Answer) -> Answer:
+        answer = self._restore.answer(answer)
+        if self._cut is not None:
+            answer = self._cut.answer(answer)
+        # the name that was asked for: Claude Code drops thinking that another model has signed
+        return self._seal.answer(structs.replace(answer, extra=None, model=self._asked.turn.model))
+
+    def _written(self, events: Sequence[Event]) -> bytes:
+        if self.ended is not None or not events:
+            return b""
+        if isinstance(events[0], Begin):  # see `_converted`
+            events = [structs.replace(events[0], model=self._asked.turn.model), *events[1:]]
+        restored = self._restore.events(events)
+        if self._cut is not None:
+            restored = self._cut.events(restored)
+        sealed = self._seal.events(restored)
+        lined = sealed if self._line_up is None else self._line_up.events(sealed)
+        if lined and isinstance(lined[-1], Finish | Fault):
+            self.ended = lined[-1]
+        return self._writer.write(lined)
+
+
+def _refuse_stateful(turn: Turn) -> None:
+    for name in _STATEFUL:
+        if turn.extra and turn.extra.get(name):
+            raise Unsupported(
+                f"`{name}` refers to an answer that another provider keeps; this model's provider cannot see it. Send the whole"
+                " conversation instead",
+                param=name,
+            )
+
+
+def _report_opaque(turn: Turn, provider: Codec, report: Report) -> None:
+    """Say what only the client's dialect knows and no writer can carry."""
+    for at, message in enumerate(turn.messages):
+        for part in message.parts:
+            if isinstance(part, Opaque) and part.kind != "billing_header":
+                report.drop(f"messages[{at}].{part.kind}", f"unknown_to_{provider.name}")

@@ -1,0 +1,60 @@
+"""The checker of Gemini streams finds what is wrong with them."""
+
+from typing import Any
+
+import pytest
+
+from tests.dataplane.wire.generate.grammar import violations
+
+
+def _chunk(*parts: Any, **more: Any) -> dict[str, Any]:
+    candidate = {"content": {"parts": list(parts), "role": "model"}, "index": 0, **more}
+    return {"candidates": [candidate], "modelVersion": "m", "responseId": "r"}
+
+
+_END = _chunk({"text": ""}, finishReason="STOP")
+_CALL = {"functionCall": {"id": "a", "name": "f", "args": {}}}
+
+
+def test_a_right_stream_has_no_violations() -> None:
+    """Text, a thought, calls, a signature alone, usage, the end."""
+    usage = {"promptTokenCount": 3, "cachedContentTokenCount": 3, "candidatesTokenCount": 1, "totalTokenCount": 4}
+    thought = _chunk({"text": "hm", "thought": True})
+    assert (
+        violations([thought, _chunk({"thoughtSignature": "AAAA"}), _chunk(_CALL), {**_END, "usageMetadata": usage}])
+        == []
+    )
+    assert violations([{"error": {"code": 503, "message": "m", "status": "UNAVAILABLE"}}]) == []
+
+
+@pytest.mark.parametrize(
+    ("chunks", "words"),
+    [
+        ([], "no finishReason"),
+        ([_chunk({"text": "a"})], "no finishReason"),
+        ([_END, _END], "after the end"),
+        (["x", _END], "no object"),
+        ([_chunk({"text": 1}), _END], "no string"),
+        ([_chunk({}), _END], "empty"),
+        ([_chunk({"thought": True}), _END], "holds nothing"),
+        ([_chunk({"text": "a", **_CALL}), _END], "holds ['functionCall', 'text']"),
+        ([_chunk({"thoughtSignature": "a.b"}), _END], "no base64"),
+        ([_chunk({"functionCall": {"args": {}}}), _END], "without a name"),
+        ([_chunk({"functionCall": {"name": "f", "args": "{}"}}), _END], "no object"),
+        ([_chunk(_CALL), _chunk(_CALL), _END], "twice"),
+        ([_chunk({"text": ""}, finishReason="stop")], "finishReason is 'stop'"),
+        ([{**_END, "usageMetadata": {"promptTokenCount": 3, "totalTokenCount": 4}}], "not the sum"),
+        ([{**_END, "usageMetadata": {"cachedContentTokenCount": 1, "totalTokenCount": 0}}], "more cached"),
+        ([{**_END, "responseId": ""}], "no responseId"),
+        ([_chunk({"text": "a"}), {**_END, "modelVersion": "other"}], "modelVersion changes"),
+        (
+            [{"candidates": [{"content": {"role": "user", "parts": []}}], "modelVersion": "m", "responseId": "r"}],
+            "role",
+        ),
+        ([{"error": {"message": "m"}}], "error.code"),
+        ([{"modelVersion": "m", "responseId": "r"}, _END], "says nothing"),
+    ],
+)
+def test_a_wrong_stream_is_told(chunks: list[Any], words: str) -> None:
+    """Each rule can fail."""
+    assert any(words in found for found in violations(chunks)), violations(chunks)
