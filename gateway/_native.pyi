@@ -138,7 +138,7 @@ _FailureCode: TypeAlias = Literal[
 _Captures: TypeAlias = tuple[
     Literal["ok", "incomplete", "failed", "none"],  # status: how the answer ended, as far as its events say
     bytes | None,  # usage: raw JSON object
-    bytes | None,  # usage2: anthropic only, usage of the last message_delta (cumulative)
+    bytes | None,  # usage2: anthropic: the last message_delta's usage; chat: the first chunk of an unusual service tier
     bytes | None,  # model: raw JSON string, quotes included
     bytes | None,  # error: raw JSON
     int,  # delta_events: events that carried a piece of the answer

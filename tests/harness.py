@@ -29,9 +29,15 @@ def config_for(upstream: str, **server: Any) -> dict[str, Any]:
             "openai": {"api_key": "sk-upstream-openai", "base_url": f"{upstream}/v1"},
             "anthropic": {"api_key": "sk-upstream-anthropic", "base_url": upstream},
             "gemini": {"api_key": "upstream-gemini", "base_url": upstream},
+            "bedrock": {
+                "region": "us-east-1",
+                "aws_access_key_id": "AKIDEXAMPLE",
+                "aws_secret_access_key": "not-a-real-secret",
+                "base_url": upstream,
+            },
             "lab": {"api_key": "none", "base_url": upstream, "dialect": ["openai.chat", "openai.responses"]},
         },
-        "models": {"unpriced": {"allow": ["lab/*"]}, "aliases": {"my-alias": "openai/gpt-4.1-mini"}},
+        "models": {"unpriced": {"allow": ["lab/*", "bedrock/test-*"]}, "aliases": {"my-alias": "openai/gpt-4.1-mini"}},
         "keys": {
             "alice": {"key": KEY, "org": "acme", "team": "platform", "user": "alice@acme.dev", "tags": {"repo": "pay"}},
             "limited": {"key": "sk-agentcc-test-limited-1", "models": ["openai/gpt-4.1-*"]},

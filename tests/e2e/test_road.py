@@ -10,7 +10,7 @@ import httpx
 import pytest
 import zstandard
 
-from tests.e2e.wires import DIALECTS, MODELS, PATHS, RESPONSES, STREAMS, request, without_comments
+from tests.e2e.wires import DIALECTS, MODELS, PATHS, RESPONSES, STREAMS, event, request, without_comments
 from tests.fakes.upstream import Answer, FakeUpstream, json_answer, sse
 from tests.harness import KEY, Gateway, wait_until
 
@@ -331,3 +331,42 @@ def test_the_model_that_answered_sets_the_price(gateway: Gateway, client: httpx.
         got = client.post("/v1/chat/completions", json={"model": "openai/gpt-4o", "messages": []})
         costs.append(record_of(gateway, got)["cost_nusd"])
     assert costs == [2_500_000, 5_000_000]
+
+
+@pytest.mark.parametrize("tier", ["flex", "priority", "default"])
+def test_a_chat_stream_is_priced_by_its_service_tier(
+    gateway: Gateway, client: httpx.Client, fake: FakeUpstream, tier: str
+) -> None:
+    """As a whole answer is: every chunk names the tier that served it."""
+    usage = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
+    fake.answers.append(json_answer(json.dumps({"usage": usage, "service_tier": tier}).encode()))
+    body = {**request("openai.chat"), "model": "openai/gpt-5-mini"}
+    whole = record_of(gateway, client.post("/v1/chat/completions", json={**body, "stream": False}))
+    chunks = [event({"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": "stop"}], "service_tier": tier}),
+              event({"choices": [], "service_tier": tier, "usage": usage}), b"data: [DONE]\n\n"]  # fmt: skip
+    fake.answers.append(sse(*chunks))
+    stream = record_of(gateway, client.post("/v1/chat/completions", json=body))
+    assert (stream["cost_nusd"], stream["cost_basis"]) == (whole["cost_nusd"], "exact")
+    assert stream["usage"].get("service_tier", "default") == tier
+    assert (stream["cost_nusd"] == 450_000) == (tier == "default")
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_an_advisor_is_priced_as_its_own_model(
+    gateway: Gateway, client: httpx.Client, fake: FakeUpstream, is_stream: bool
+) -> None:
+    """Anthropic lists what the advisor took beside the messages, with its model."""
+    rows = [{"type": "message", "input_tokens": 1000, "output_tokens": 0},
+            {"type": "advisor_message", "model": "claude-opus-4-7", "input_tokens": 1000, "output_tokens": 0}]  # fmt: skip
+    usage = {"input_tokens": 1000, "output_tokens": 0, "iterations": rows}
+    events = [
+        event({"type": "message_start", "message": {"model": "claude-sonnet-4-5", "usage": {"input_tokens": 1000}}}),
+        event({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage}),
+        event({"type": "message_stop"}),
+    ]
+    whole = json_answer(json.dumps({"type": "message", "model": "claude-sonnet-4-5", "usage": usage}).encode())
+    fake.answers.append(sse(*events) if is_stream else whole)
+    record = record_of(gateway, client.post("/v1/messages", json=request("anthropic.messages", stream=is_stream)))
+    assert (record["usage"]["input_tokens"], record["cost_basis"]) == (2000, "exact")
+    assert record["cost_nusd"] == 1000 * 3000 + 1000 * 5000
+    assert record["usage"]["others"] == [{"input_tokens": 1000, "model": "claude-opus-4-7"}]

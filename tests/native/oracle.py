@@ -115,6 +115,8 @@ def _chat(seen: dict[str, Any], name: str, event: Any) -> bool:
         return True
     seen["usage"] = event.get("usage") or (event.get("x_groq") or {}).get("usage") or seen["usage"]
     seen["model"] = seen["model"] or event.get("model") or None
+    if event.get("service_tier") not in (None, "", "default", "auto", "standard"):
+        seen["usage2"] = seen["usage2"] or event
     if event.get("error"):
         seen |= {"status": "failed", "error": event["error"]}
     seen["finish_seen"] |= any(choice.get("finish_reason") is not None for choice in event.get("choices") or [])

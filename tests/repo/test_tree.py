@@ -10,13 +10,13 @@ ROOT = Path(__file__).parents[2]
 
 # Where this checkout happens to lie; a folder that many machines have (/tmp, /home) tells nothing.
 _HERE = (
-    str(ROOT.parent).encode() + b"/"
+    re.escape(str(ROOT.parent).encode() + b"/")
     if len(ROOT.parts) > 2 and ROOT.parent.name not in ("tmp", "home", "root")
-    else b"\0"
+    else rb"(?!)"
 )
 _PLACES = re.compile(
     rb"(?<![\w./-])"
-    + re.escape(_HERE)
+    + _HERE
     + rb"|files\.pythonhosted\.org|pypi\.org/simple|registry\.npmjs\.org|registry\.yarnpkg\.com"
     rb"|index\.crates\.io|static\.crates\.io|proxy\.golang\.org|repo1?\.maven\.(?:org|apache\.org)|deb\.debian\.org"
 )

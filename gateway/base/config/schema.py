@@ -152,6 +152,20 @@ class ProviderConfig(Config, frozen=True):
     models: Annotated[
         list[str] | None, Meta(description="Only these model names; default: any name", examples=[["qwen3-coder"]])
     ] = None
+    region: Annotated[str | None, Meta(description="AWS region of Bedrock", examples=["us-east-1"])] = None
+    aws_access_key_id: Annotated[
+        str | None,
+        Meta(
+            description="AWS key pair for Bedrock; default: AWS's own environment variables, then `~/.aws/credentials`",
+            examples=["${AWS_ACCESS_KEY_ID}"],
+        ),
+    ] = None
+    aws_secret_access_key: Annotated[
+        str | None, Meta(description="Its secret half", examples=["${AWS_SECRET_ACCESS_KEY}"])
+    ] = None
+    aws_session_token: Annotated[
+        str | None, Meta(description="With temporary key pairs", examples=["${AWS_SESSION_TOKEN}"])
+    ] = None
     headers: Annotated[
         dict[str, str], Meta(description="Extra headers on every upstream request", examples=[{"x-team": "platform"}])
     ] = field(default_factory=dict)

@@ -1,16 +1,20 @@
 """Where a request may go: provider, deployment, plan."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from gateway.base.core.price import Bound, Price, bound_of
 from gateway.base.core.struct import Record
+
+Signer = Callable[[str, str, list[tuple[str, str]], bytes, float], list[tuple[str, str]]]
+"""(method, URL, headers, body, seconds since 1970) → the headers to add."""
 
 
 class Provider(Record, frozen=True):
     """A configured provider, ready to be called.
 
     `bases` maps each dialect it speaks to the URL before the resource. `headers` hold the credential;
-    `takes_client_key` lets the client's own credential pass (ChatGPT login). `models` empty means any name.
+    `takes_client_key` lets the client's own credential pass (ChatGPT login). `models` empty means any name. `sign` makes
+    the credential of one request, where it depends on it.
     """
 
     name: str
@@ -19,6 +23,7 @@ class Provider(Record, frozen=True):
     models: tuple[str, ...] = ()
     ca_file: str = ""
     takes_client_key: bool = False
+    sign: Signer | None = None
 
 
 def canonical(provider: str) -> str:

@@ -5,20 +5,25 @@ import os
 import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from gateway import _native
 from gateway.base.config import ConfigError, GatewayConfig, Loaded, ProviderConfig
-from gateway.base.core.plan import Deployment, Provider, provider_called
+from gateway.base.core.plan import Deployment, Provider, Signer, provider_called
 from gateway.base.core.price import Price, cost_nusd
 from gateway.base.core.usage import Usage
 from gateway.dataplane.identity import Identity
 from gateway.dataplane.providers import (
     Catalog,
     ProviderSpec,
+    amz_date,
+    aws_credentials,
+    aws_region,
     known_providers,
     load_catalog,
     provider_named,
     resource_base,
+    sign,
 )
 from gateway.dataplane.routing import Resolver
 from gateway.dataplane.wire import CODECS, DIALECTS
@@ -113,7 +118,11 @@ def _provider(name: str, row: ProviderConfig, source: str) -> Provider:
     dialects = tuple(d for d in written or (spec.all_dialects() if spec else ()) if d in DIALECTS)
     if not dialects:
         raise ConfigError(source, path, "speaks no dialect that this version serves", f"served: {', '.join(DIALECTS)}")
-    if row.base_url is None and spec is not None and not spec.base_url:
+    signer = _signer(name, row, source) if spec is not None and spec.auth_scheme == "sigv4" else None
+    base_url = row.base_url
+    if signer is not None and base_url is None and spec is not None:
+        base_url = spec.base_url_form.replace("{region}", aws_region(row.region or "", os.environ))
+    if base_url is None and spec is not None and not spec.base_url:
         raise ConfigError(source, f"{path}.base_url", "is missing", f"it depends on your account: {spec.base_url_form}")
     if row.base_url is not None and not row.base_url.startswith(("http://", "https://")):
         raise ConfigError(source, f"{path}.base_url", f"is {row.base_url!r}", "begin it with http:// or https://")
@@ -122,11 +131,34 @@ def _provider(name: str, row: ProviderConfig, source: str) -> Provider:
     for header, value in row.headers.items():
         if not _HEADER_NAME.fullmatch(header) or not _HEADER_VALUE.fullmatch(value):
             raise ConfigError(source, f"{path}.headers.{header}", "is not a header that HTTP allows")
-    bases = {d: spec.base(d, row.base_url or "") if spec else resource_base(row.base_url or "", d) for d in dialects}
-    headers = _credential(name, row, spec, dialects, source) + tuple((n.lower(), v) for n, v in row.headers.items())
-    return Provider(
-        name, bases, headers, tuple(row.models or ()), row.ca_file or "", takes_client_key=row.api_key == CLIENT_KEY
+    bases = {d: spec.base(d, base_url or "") if spec else resource_base(base_url or "", d) for d in dialects}
+    credential = () if signer is not None else _credential(name, row, spec, dialects, source)
+    headers = credential + tuple((n.lower(), v) for n, v in row.headers.items())
+    return Provider(name, bases, headers, tuple(row.models or ()), row.ca_file or "", row.api_key == CLIENT_KEY, signer)
+
+
+def _signer(name: str, row: ProviderConfig, source: str) -> Signer | None:
+    """How requests to AWS are signed; None where none is wanted (`api_key: none`)."""
+    path = f"$.providers.{name}"
+    if row.api_key == _NO_KEY:
+        return None
+    region = aws_region(row.region or "", os.environ)
+    if not region:
+        raise ConfigError(source, f"{path}.region", "is missing", "write `region: us-east-1`, or set AWS_REGION")
+    found = aws_credentials(
+        api_key=row.api_key or "",
+        access_key=row.aws_access_key_id or "",
+        secret_key=row.aws_secret_access_key or "",
+        session_token=row.aws_session_token or "",
+        env=os.environ,
+        home=Path.home(),
     )
+    if found is None:
+        hint = (
+            "write `aws_access_key_id` and `aws_secret_access_key`, or an `api_key` of Bedrock, or set AWS's variables"
+        )
+        raise ConfigError(source, path, "has no AWS credentials", hint)
+    return lambda method, url, headers, body, now_s: sign(method, url, headers, body, found, region, amz_date(now_s))
 
 
 def _credential(

@@ -7,7 +7,7 @@ this module calls them in order. A refusal on the way is one GatewayError, answe
 import asyncio
 import traceback
 from collections.abc import Callable
-from time import perf_counter
+from time import perf_counter, time
 from typing import TypeVar
 from urllib.parse import quote, unquote_plus
 
@@ -201,7 +201,7 @@ class Pipeline:
         """The provider speaks the client's dialect: its own bytes go on."""
         incoming, provider = ex.incoming, deployment.provider
         body, drop_usage_chunk = _outgoing(route, peeked, deployment)
-        is_raw = route.is_stream and "alt=sse" not in incoming.query
+        is_raw = _wants_array(route, incoming)
         relay = Relay(self, ex, self.client(provider.ca_file), is_billable=route.is_billable, is_raw=is_raw)
         headers = for_provider(incoming.headers(), _credentials(ex, deployment), _connection(incoming))
         url = _url(provider.bases[route.dialect.name], route, deployment.model, incoming.query)
@@ -214,7 +214,7 @@ class Pipeline:
         incoming, is_stream = ex.incoming, translation.is_stream
         ex.is_stream = is_stream
         ex.drops = translation.report.header()
-        is_raw = route.is_stream and route.dialect.name == "gemini.generate" and "alt=sse" not in incoming.query
+        is_raw = _wants_array(route, incoming)
         relay = TranslatedRelay(self, ex, self.client(deployment.provider.ca_file), translation, is_raw=is_raw)
         url = translated_url(deployment, is_stream=is_stream)
         headers = translated_headers(incoming, deployment, is_stream=is_stream)
@@ -235,6 +235,9 @@ class Pipeline:
     ) -> None:
         """Send the request upstream; from here on the relay owns the exchange."""
         policy, client = ex.policy, relay.client
+        assert ex.deployment is not None
+        if ex.deployment.provider.sign is not None:
+            headers += ex.deployment.provider.sign("POST", url, headers, body, time())
         write_open(ex, self.recorder)
         ex.overhead += perf_counter() - began
         ex.relay = relay
@@ -361,6 +364,11 @@ class Pipeline:
             client.close()
         if self._fetcher is not None:
             self._fetcher.close()
+
+
+def _wants_array(route: Route, incoming: Incoming) -> bool:
+    """Whether the client wants its stream as one JSON array: Gemini's way without `alt=sse`."""
+    return route.is_stream and route.dialect.name == "gemini.generate" and "alt=sse" not in incoming.query
 
 
 def _read(body: bytes, encoding: str, route: Route, policy: Policy) -> Peek:

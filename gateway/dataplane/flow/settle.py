@@ -9,7 +9,6 @@ from time import perf_counter
 
 from msgspec.json import Encoder
 
-from gateway.base.core.price import cost_nusd
 from gateway.base.core.record import CostBasis, DoneFrame, OpenFrame, Outcome
 from gateway.base.core.usage import NO_USAGE, Usage
 from gateway.dataplane.flow.exchange import Exchange
@@ -80,10 +79,7 @@ def estimated_usage(ex: Exchange, seen: Usage | None, delta_events: int, delta_b
 
 def cost_of(ex: Exchange, usage: Usage, answered: str = "") -> int:
     """Nano-USD of `usage` at the price of the model that answered (see Policy); 0 for an unpriced model."""
-    if ex.deployment is None:
-        return 0
-    price = ex.policy.price_of_answer(ex.deployment, answered)
-    return cost_nusd(usage, price) if price is not None else 0
+    return ex.policy.cost_of_answer(ex.deployment, answered, usage) if ex.deployment else 0
 
 
 def write_open(ex: Exchange, recorder: Recorder) -> None:

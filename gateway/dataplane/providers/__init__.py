@@ -1,5 +1,7 @@
 """Facts about providers and models: endpoints, dialects, credentials' form, prices, limits. Data, not code."""
 
+from gateway.dataplane.providers.auth.aws_credentials import aws_credentials, aws_region
+from gateway.dataplane.providers.auth.sigv4 import amz_date, sign
 from gateway.dataplane.providers.catalog import Catalog, PriceOverride, load_catalog, pusd_per_token
 from gateway.dataplane.providers.providers import (
     AuthScheme,
@@ -15,6 +17,9 @@ __all__ = [
     "Catalog",
     "PriceOverride",
     "ProviderSpec",
+    "amz_date",
+    "aws_credentials",
+    "aws_region",
     "is_official",
     "known_providers",
     "load_catalog",
@@ -22,5 +27,6 @@ __all__ = [
     "pusd_per_token",
     "reasoning_origin",
     "resource_base",
+    "sign",
     "vendor_of",
 ]

@@ -34,7 +34,8 @@ pub struct Captures {
     pub status: Status,
     /// The usage object; for anthropic that of `message_start`.
     pub usage: Option<Vec<u8>>,
-    /// Anthropic only: the usage of the last `message_delta`.
+    /// Anthropic: the usage of the last `message_delta`. `OpenAI` Chat: the first chunk that names a service tier of
+    /// another price.
     pub usage2: Option<Vec<u8>>,
     /// The model, a JSON string with its quotes.
     pub model: Option<Vec<u8>>,

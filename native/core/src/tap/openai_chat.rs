@@ -7,6 +7,9 @@ use crate::json::{elements, find_member, members};
 /// JSON around the text of a chunk's `choices`: `[{"index":0,"delta":{"content":""},"finish_reason":null}]`.
 const CHOICES_FRAME_BYTES: usize = 60;
 
+/// Service tiers at the usual price; every chunk of a stream names the same one.
+const USUAL_TIERS: [&[u8]; 5] = [b"null", b"\"\"", b"\"default\"", b"\"auto\"", b"\"standard\""];
+
 pub(super) fn event(captures: &mut Captures, data: &[u8], drop_usage_chunk: bool) -> Verdict {
     if data.trim_ascii() == b"[DONE]" {
         if captures.status == Status::None {
@@ -15,7 +18,7 @@ pub(super) fn event(captures: &mut Captures, data: &[u8], drop_usage_chunk: bool
         captures.finish_seen = true;
         return Verdict::Terminal;
     }
-    let (mut has_usage, mut choices) = (false, None);
+    let (mut has_usage, mut has_tier, mut choices) = (false, false, None);
     for (key, span) in members(data) {
         let value = &data[span];
         match key {
@@ -31,9 +34,13 @@ pub(super) fn event(captures: &mut Captures, data: &[u8], drop_usage_chunk: bool
                 }
             }
             b"model" => captures.keep_first_model(value),
+            b"service_tier" => has_tier = !USUAL_TIERS.contains(&value),
             b"error" if is_present(value) => captures.fail(value),
             _ => {}
         }
+    }
+    if has_tier && captures.usage2.is_none() {
+        captures.usage2 = Some(data.to_vec());
     }
     let Some(choices) = choices else { return Verdict::Forward };
     let mut is_empty = true;

@@ -85,6 +85,21 @@ fn chat_usage_chunk_is_kept_or_dropped_and_done_is_terminal() {
 }
 
 #[test]
+fn chat_keeps_the_chunk_that_names_a_service_tier_of_another_price() {
+    for tier in ["null", "\"\"", "\"default\"", "\"auto\"", "\"standard\""] {
+        let wire = format!("data: {{\"choices\":[],\"service_tier\":{tier}}}\n\n");
+        assert_eq!(run(Dialect::OpenaiChat, false, &wire).0.usage2, None, "{tier}");
+    }
+    let wire = concat!(
+        "data: {\"choices\":[],\"service_tier\":\"flex\"}\n\n",
+        "data: {\"choices\":[],\"service_tier\":\"flex\",\"usage\":{\"a\":1}}\n\n",
+    );
+    let (captures, _) = run(Dialect::OpenaiChat, true, wire);
+    assert_eq!(text(captures.usage2.as_ref()), "{\"choices\":[],\"service_tier\":\"flex\"}");
+    assert_eq!(text(captures.usage.as_ref()), "{\"a\":1}");
+}
+
+#[test]
 fn chat_errors_fail_the_answer_and_groq_usage_counts() {
     let (captures, _) = run(Dialect::OpenaiChat, false, "data: {\"error\":{\"m\":1}}\n\ndata: [DONE]\n\n");
     assert_eq!((captures.status, text(captures.error.as_ref())), (Status::Failed, "{\"m\":1}"));
