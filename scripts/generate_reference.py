@@ -16,6 +16,7 @@ import typing
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import compatibility as matrix
 import msgspec
 from msgspec import Meta, Struct
 
@@ -360,11 +361,21 @@ def routes(_: Problems) -> str:
     return _page("Routes", "gateway/dataplane/flow/route.py", lines)
 
 
+# === compatibility ===
+
+
+def compatibility(_: Problems) -> str:
+    """docs/reference/compatibility.md. The tests compare its results with their own run."""
+    source = "tests/e2e/matrix/results.json, which tests/e2e/test_matrix.py writes"
+    return _page("Compatibility", source, matrix.page_lines(matrix.load()))
+
+
 # === the pages ===
 
 PAGES = {
     "admin.md": admin,
     "cli.md": cli,
+    "compatibility.md": compatibility,
     "configuration.md": configuration,
     "errors.md": errors,
     "metrics.md": metrics,

@@ -9,7 +9,7 @@ A codec never sees the other dialect: between the two stand only the canon and t
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from gateway.base.core.struct import Record
 from gateway.dataplane.wire.canon import Answer, Event, Fault, Turn
@@ -96,6 +96,8 @@ class Codec(Record, frozen=True):
     - `read_error(status, headers, body)`: a provider's error answer; header names are lower case. Never raises.
     - `kinds`: the kinds of tools and calls it has words for; `servers`: the server tools (`Tool.name`) it can declare.
     - `has_stop`: whether a request can name stop sequences (else they are emulated on the way back).
+    - `harmless`: members in its turns' `extra` whose loss changes nothing, by path (`store`, `generationConfig.candidateCount`,
+      `tools.type`, `messages.status`, `parts.caller`) → the values of which that is true, () for all (`translate.losses`).
     - `interleaves`: whether blocks of its streams may be open side by side (else events are put in line before the writer).
     """
 
@@ -111,4 +113,5 @@ class Codec(Record, frozen=True):
     kinds: frozenset[str]
     servers: frozenset[str]
     interleaves: bool
+    harmless: Mapping[str, tuple[Any, ...]]
     has_stop: bool = True

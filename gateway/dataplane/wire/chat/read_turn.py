@@ -1,6 +1,6 @@
 """A client's request → Turn. Nulls count as absent, as the API and the SDKs have it."""
 
-from typing import Any
+from typing import Any, Final
 
 from gateway.dataplane.wire.canon import Format, Turn
 from gateway.dataplane.wire.chat.habits import NAME
@@ -31,6 +31,19 @@ _KNOWN = THINKING | {
     "random_seed", "presence_penalty", "frequency_penalty", "stop", "user", "safety_identifier", "prompt_cache_key",
     "service_tier", "stream", "stream_options", "n",
 }  # fmt: skip
+
+HARMLESS: Final[dict[str, tuple[Any, ...]]] = {
+    **dict.fromkeys(
+        (
+            "store", "metadata", "stream_options", "safety_identifier", "prompt_cache_retention", "prompt_cache_options",
+            "usage", "prediction", "reasoning_format", "parts.image_url", "parts.prompt_cache_breakpoint",
+            "tools.eager_input_streaming",
+        ),
+        (),
+    ),
+    "modalities": (["text"],),
+}  # fmt: skip
+"""See `Codec.harmless`."""
 
 
 def read_turn(body: bytes, path: PathSays) -> Turn:

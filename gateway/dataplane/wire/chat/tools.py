@@ -4,7 +4,6 @@ from typing import Any, Literal
 
 from gateway.dataplane.wire.canon import Tool, ToolChoice, Turn
 from gateway.dataplane.wire.chat.habits import NAME, host_of
-from gateway.dataplane.wire.chat.losses import report_tool
 from gateway.dataplane.wire.chat.parts import read_cache
 from gateway.dataplane.wire.chat.schema import parameters_of
 from gateway.dataplane.wire.codec import Target
@@ -186,8 +185,6 @@ def _server(tool: Tool, tools: list[dict[str, Any]], body: dict[str, Any], repor
 
 def _written(tool: Tool, target: Target, report: Report, *, is_own: bool) -> dict[str, Any]:
     extra = (tool.extra or {}) if is_own else {}
-    if not is_own:
-        report_tool(tool, report)
     inner: dict[str, Any] = {"name": tool.name}
     if tool.description:
         inner["description"] = tool.description

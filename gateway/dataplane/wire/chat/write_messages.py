@@ -30,7 +30,7 @@ from gateway.dataplane.wire.chat.reasoning import bound, provider_details
 from gateway.dataplane.wire.codec import Target
 from gateway.dataplane.wire.fields import encode
 from gateway.dataplane.wire.report import Report
-from gateway.dataplane.wire.translate.reasoning import same_origin
+from gateway.dataplane.wire.translate.reasoning import report_unsent, same_origin
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ERROR = "[tool error] "
@@ -208,7 +208,7 @@ class WriteMessages:
         if self._is_own or (self._target.vendor == "google" and same_origin(proof.origin, self._target.origin)):
             made["extra_content"] = bound(proof.signature)
         else:
-            self._report.drop("reasoning", "signature")
+            report_unsent(proof, self._target, self._report, "signature")
 
     def _call(self, call: ToolCall) -> dict[str, Any]:
         if call.kind == "custom":
@@ -237,8 +237,8 @@ class WriteMessages:
             thoughts = own
         place = self._place or ("reasoning_content" if own else "never")
         if place == "never":
-            if thoughts:
-                self._report.drop("reasoning", "not_taken_back")
+            for one in thoughts:
+                report_unsent(one, self._target, self._report, "not_taken_back")
             return
         text = "".join(one.text or "\n\n".join(one.summary or ()) for one in thoughts)
         if place == "details":
@@ -250,16 +250,17 @@ class WriteMessages:
                 made["content"] = [*(self._content.part(one) for one in thoughts if one.text), *after]
         elif text or (has_calls and (self._model.needs_reasoning or self._host.needs_reasoning)):
             made[place] = text
-        if thoughts and not text and place != "details":
-            self._report.drop("reasoning", "without_words")
+        for one in thoughts if not text and place != "details" else ():
+            report_unsent(one, self._target, self._report, "without_words")
 
     def _details(self, made: dict[str, Any], thoughts: list[Reasoning]) -> None:
         """OpenRouter proves signatures with the model's vendor: only what it can know goes there as a proof."""
-        kept = [
-            one for one in thoughts if not one.signature or self._is_own or same_origin(one.origin, self._target.origin)
-        ]
-        if len(kept) < len(thoughts):
-            self._report.drop("reasoning", "other_vendor")
+        kept: list[Reasoning] = []
+        for one in thoughts:
+            if not one.signature or self._is_own or same_origin(one.origin, self._target.origin):
+                kept.append(one)
+            else:
+                report_unsent(one, self._target, self._report)
         if details := provider_details(kept):
             made["reasoning_details"] = details
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from gateway.dataplane.wire.canon import Turn
 from gateway.dataplane.wire.chat.habits import NAME, host_of
-from gateway.dataplane.wire.chat.losses import report_turn
 from gateway.dataplane.wire.chat.thinking import written_thinking
 from gateway.dataplane.wire.chat.tools import written_tools
 from gateway.dataplane.wire.chat.write_messages import WriteMessages
@@ -37,7 +36,8 @@ def write_turn(turn: Turn, target: Target, report: Report) -> bytes:
     body.update(written_thinking(turn, target, report, is_own=is_own))
     _format(body, turn, target, report, is_own=is_own)
     _labels(body, turn, target, report, is_own=is_own)
-    _extra(body, turn, report, is_own=is_own)
+    if is_own:
+        _extra(body, turn)
     body.update(written_tools(turn, target, report))
     body["messages"] = WriteMessages(turn, target, report).all()
     return encode(body)
@@ -114,10 +114,7 @@ def _short(identifier: str) -> str:
     return identifier if len(identifier) <= _ID_CHARS else sha256(identifier.encode()).hexdigest()
 
 
-def _extra(body: dict[str, Any], turn: Turn, report: Report, *, is_own: bool) -> None:
-    if not is_own:
-        report_turn(turn.extra, report)
-        return
+def _extra(body: dict[str, Any], turn: Turn) -> None:
     for name, value in (turn.extra or {}).items():
         if name == "stream_options":
             if turn.is_stream and isinstance(value, dict):

@@ -4,7 +4,7 @@ from gateway.dataplane.wire.codec import Codec, NameRule
 from gateway.dataplane.wire.converse.answer import read_answer, write_answer
 from gateway.dataplane.wire.converse.errors import read_error
 from gateway.dataplane.wire.converse.names import NAME
-from gateway.dataplane.wire.converse.read_turn import SYSTEM_TOOLS, read_turn
+from gateway.dataplane.wire.converse.read_turn import HARMLESS, SYSTEM_TOOLS, read_turn
 from gateway.dataplane.wire.converse.reader import ConverseReader
 from gateway.dataplane.wire.converse.write_turn import write_turn
 from gateway.dataplane.wire.converse.writer import ConverseWriter
@@ -22,6 +22,7 @@ CODEC = Codec(
     kinds=frozenset({"function"}),
     servers=frozenset(SYSTEM_TOOLS.values()),
     interleaves=False,
+    harmless=HARMLESS,
 )
 
 __all__ = ["CODEC"]

@@ -42,6 +42,23 @@ _SPEC: Final = frozenset({"name", "description", "inputSchema", "strict"})
 _ROLES: Final[dict[str, Role]] = {"user": "user", "assistant": "assistant", "system": "system"}
 _decode: Final = Decoder().decode
 
+HARMLESS: Final[dict[str, tuple[Any, ...]]] = dict.fromkeys(
+    (
+        "requestMetadata", "performanceConfig", "additionalModelResponseFieldPaths", "outputConfig.effort", "serviceTier",
+        "guardrailConfig.guardrailVersion", "guardrailConfig.trace",  # `guardrailIdentifier` says it
+        *(
+            f"additionalModelRequestFields.{name}"
+            for name in (
+                "thinking", "reasoning_config", "output_config", "reasoningConfig", "reasoning_effort", "top_k", "inferenceConfig",
+                "anthropic_version", "anthropic_beta",
+            )
+        ),
+        "tools.inputSchema", "tools.cachePoint", "parts.block", "parts.cachePoint", "parts.status", "parts.type",
+    ),
+    (),
+)  # fmt: skip
+"""See `Codec.harmless`."""
+
 
 def read_turn(body: bytes, path: PathSays) -> Turn:
     """The request as a turn. Raises BadRequest."""

@@ -17,7 +17,7 @@ from gateway.dataplane.wire.converse.models import model_of
 from gateway.dataplane.wire.converse.names import BLOCK, CACHE_POINT
 from gateway.dataplane.wire.fields import encode
 from gateway.dataplane.wire.report import Report
-from gateway.dataplane.wire.translate.reasoning import same_origin
+from gateway.dataplane.wire.translate.reasoning import report_unsent, same_origin
 
 Block = dict[str, Any]
 _decode: Final = Decoder().decode
@@ -39,7 +39,7 @@ class BlockWriter:
         if isinstance(part, Opaque):
             return False  # only its own dialect knows it; the road reports it
         if isinstance(part, Reasoning):
-            return self._is_readable(part, path)
+            return self._is_readable(part)
         return True
 
     def block(self, part: Part, role: Role, path: str) -> Block:
@@ -56,11 +56,11 @@ class BlockWriter:
             self._report.drop(f"{path}.citations")
         return {"text": part.text} if isinstance(part, Text | Refusal) else {}
 
-    def _is_readable(self, part: Reasoning, path: str) -> bool:
+    def _is_readable(self, part: Reasoning) -> bool:
         if part.signature and (not part.origin or same_origin(part.origin, self._target.origin)):
             return True
         if part.text or part.summary or part.signature:
-            self._report.drop(f"{path}.reasoning", "unsigned" if not part.signature else "other_vendor")
+            report_unsent(part, self._target, self._report)
         return False
 
     def _media(self, part: Media, role: Role, path: str) -> Block:

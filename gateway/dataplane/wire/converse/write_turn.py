@@ -25,11 +25,6 @@ _LEAST_TOP_P: Final = 0.95  # beside Claude's thinking (AWS, "Extended thinking"
 _STOP_PATH: Final = "/stop_sequence"
 _USER: Final = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}")
 _PLAIN_TIERS: Final = frozenset({"auto", "default", "standard", "standard_only"})
-_QUIET: Final = frozenset({
-    "store", "include", "client_metadata", "metadata", "labels", "truncation", "background", "prompt_cache_retention",
-    "prompt_cache_options", "stream_options", "anthropic_beta", "stream", "input", "user", "safety_identifier", "output_format",
-})  # fmt: skip
-"""Members of other dialects that change nothing in an answer, or that the turn says in its own words too."""
 
 
 def write_turn(turn: Turn, target: Target, report: Report) -> bytes:
@@ -152,8 +147,3 @@ def _labels(body: dict[str, Any], turn: Turn, report: Report) -> None:
         report.drop("verbosity")
     if turn.service_tier and turn.service_tier not in _PLAIN_TIERS:
         report.drop("service_tier")
-    for name, value in (turn.extra or {}).items():
-        if name in _QUIET or value in (None, {}, []):
-            continue
-        for inner in value if isinstance(value, dict) else ("",):
-            report.drop(f"{name}.{inner}" if inner else name)

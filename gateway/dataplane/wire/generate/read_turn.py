@@ -29,6 +29,21 @@ _KNOWN: Final = frozenset(
 )
 _ROLES: Final[dict[str, Role]] = {"user": "user", "model": "assistant", "function": "user"}
 
+HARMLESS: Final[dict[str, tuple[Any, ...]]] = {
+    **dict.fromkeys(
+        (
+            "labels", "store", "toolConfig.includeServerSideToolInvocations", "tools.parameters", "tools.parametersJsonSchema",
+            "messages.role", "parts.functionCall.id", "parts.functionResponse.id", "parts.thoughtSignature",
+            "parts.partMetadata",
+        ),
+        (),
+    ),
+    "generationConfig.candidateCount": (1,),
+    "generationConfig.responseModalities": (["TEXT"],),
+    "generationConfig.responseMimeType": ("text/plain",),
+}  # fmt: skip
+"""See `Codec.harmless`."""
+
 
 def read_turn(body: bytes, path: PathSays) -> Turn:
     """Raises BadRequest."""

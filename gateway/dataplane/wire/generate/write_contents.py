@@ -21,7 +21,7 @@ from gateway.dataplane.wire.generate.write_part import (
     response_part,
 )
 from gateway.dataplane.wire.report import Report
-from gateway.dataplane.wire.translate.reasoning import same_origin
+from gateway.dataplane.wire.translate.reasoning import report_unsent, same_origin
 
 _FILLER: Final = " "
 
@@ -108,7 +108,7 @@ class _Contents:
 
     def _model_part(self, part: object, what: str) -> None:
         if isinstance(part, Reasoning):
-            self._reasoning(part, what)
+            self._reasoning(part)
         elif isinstance(part, Text | Refusal):
             if part.text:
                 self._model_piece({"text": part.text})
@@ -129,11 +129,11 @@ class _Contents:
             self._signature = ""
         self._model.append(piece)
 
-    def _reasoning(self, part: Reasoning, what: str) -> None:
+    def _reasoning(self, part: Reasoning) -> None:
         """Signatures of other makers are gone by now; what is left of those is text, which is never shown as an answer."""
         if not same_origin(part.origin, self._target.origin):
             if part.text or part.summary or part.signature:
-                self._report.drop(f"{what}.reasoning", "other_vendor")
+                report_unsent(part, self._target, self._report)
             return
         if part.is_bound or not part.text:
             if part.signature:

@@ -7,7 +7,7 @@ from gateway.dataplane.wire.codec import Codec, NameRule
 from gateway.dataplane.wire.messages.answer import read_answer, write_answer
 from gateway.dataplane.wire.messages.error import read_error
 from gateway.dataplane.wire.messages.names import NAME
-from gateway.dataplane.wire.messages.read_turn import read_turn
+from gateway.dataplane.wire.messages.read_turn import HARMLESS, read_turn
 from gateway.dataplane.wire.messages.reader import Reader
 from gateway.dataplane.wire.messages.write_tools import SERVERS
 from gateway.dataplane.wire.messages.write_turn import write_turn
@@ -26,6 +26,7 @@ CODEC = Codec(
     kinds=frozenset({"function"}),
     servers=frozenset(SERVERS),
     interleaves=False,
+    harmless=HARMLESS,
 )
 
 __all__ = ["CODEC"]

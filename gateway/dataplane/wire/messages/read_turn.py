@@ -35,6 +35,20 @@ _EFFORTS: Final[dict[str, Effort]] = {
     "max": "max",
 }
 
+HARMLESS: Final[dict[str, tuple[Any, ...]]] = {
+    **dict.fromkeys(
+        (
+            "metadata", "cache_control", "output_format", "output_config.effort", "anthropic_version", "anthropic_beta",
+            "tools.type", "tools.cache_control", "tools.eager_input_streaming", "parts.cache_control", "parts.source",
+        ),
+        (),
+    ),
+    # Claude Code always asks for it; what of the thinking can be sent to another vendor is not the client's to say
+    "context_management.edits": ([{"type": "clear_thinking_20251015", "keep": "all"}],),
+    "parts.caller": ({"type": "direct"},),
+}  # fmt: skip
+"""See `Codec.harmless`."""
+
 
 def read_turn(body: bytes, path: PathSays) -> Turn:
     """See `Codec.read_turn`."""

@@ -13,7 +13,7 @@ from gateway.dataplane.wire.codec import Target
 from gateway.dataplane.wire.fields import encode, loads
 from gateway.dataplane.wire.messages.names import BILLING_HEADER
 from gateway.dataplane.wire.report import Report
-from gateway.dataplane.wire.translate.reasoning import same_origin
+from gateway.dataplane.wire.translate.reasoning import report_unsent, same_origin
 from gateway.dataplane.wire.translate.unwrap import wrapped
 
 _Block = dict[str, Any]
@@ -42,7 +42,7 @@ class BlockWriter:
         if isinstance(part, ToolResult):
             return self._result(part, path)
         if isinstance(part, Reasoning):
-            return self._reasoning(part, path)
+            return self._reasoning(part)
         if isinstance(part, Media):
             return self._media(part, path)
         return self._opaque(part)
@@ -69,7 +69,7 @@ class BlockWriter:
             block["citations"] = part.citations
         return self._own(part, block)
 
-    def _reasoning(self, part: Reasoning, path: str) -> _Block | None:
+    def _reasoning(self, part: Reasoning) -> _Block | None:
         """Thinking goes back byte by byte, or not at all: only its maker can check the signature (traps 17, 18)."""
         if part.signature and self._may_read(part):
             if part.is_redacted:
@@ -79,7 +79,7 @@ class BlockWriter:
             # imitations sign nothing, and some want their thinking back (trap 23)
             return {"type": "thinking", "thinking": part.text, "signature": ""}
         if part.text or part.signature or part.summary:
-            self._report.drop(f"{path}.reasoning", "unsigned")
+            report_unsent(part, self._target, self._report)
         return None
 
     def _may_read(self, part: Reasoning) -> bool:

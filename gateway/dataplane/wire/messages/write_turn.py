@@ -29,23 +29,6 @@ _DEFAULT_LIMIT: Final = 8192
 _LEAST_LIMIT: Final = 1024
 _USER_CHARS: Final = 256
 """Most that `metadata.user_id` may have (the API reference)."""
-_QUIET: Final = frozenset(
-    {
-        "store", "client_metadata", "metadata", "include", "stream_options", "prompt_cache_retention", "prompt_cache_options",
-        "safety_identifier", "labels", "truncation", "requestMetadata", "performanceConfig",
-        "input", "stream", "user", "text", "thinking", "reasoning_config", "reasoning_effort", "output_config", "inferenceConfig",
-    }
-)  # fmt: skip
-"""What other dialects ask for that changes nothing in the answer, and what their turns say in the canon's words too."""
-_USUAL: Final[dict[str, Any]] = {
-    "n": 1,
-    "candidateCount": 1,
-    "responseModalities": ["TEXT"],
-    "modalities": ["text"],
-    "responseMimeType": "text/plain",
-    "includeServerSideToolInvocations": True,
-}
-"""What is asked for and would be so anyway."""
 
 
 def write_turn(turn: Turn, target: Target, report: Report) -> bytes:
@@ -221,7 +204,7 @@ def _without_thinking_edits(body: _Block) -> None:
 
 
 def _foreign(body: _Block, turn: Turn, report: Report) -> None:
-    """What other dialects say beside the conversation: the user's name is carried, the rest reported."""
+    """What is said beside the conversation: the user's name is carried, the rest reported."""
     if 0 < len(turn.user) <= _USER_CHARS:
         body["metadata"] = {"user_id": turn.user}
     elif turn.user:
@@ -236,8 +219,3 @@ def _foreign(body: _Block, turn: Turn, report: Report) -> None:
         report.drop("presence_penalty")
     if turn.frequency_penalty:
         report.drop("frequency_penalty")
-    for name, value in (turn.extra or {}).items():
-        members = value.items() if isinstance(value, dict) else ((name, value),)
-        for member, of in members:
-            if of and name not in _QUIET and member not in _QUIET and _USUAL.get(member) != of:
-                report.drop(name if member == name else f"{name}.{member}")

@@ -4,7 +4,7 @@
 `truncation`, …; also `input` where it was a bare string, and the members of `text` that the canon has no word for.
 """
 
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from gateway.dataplane.wire.canon import Effort, Format, Message, Text, Thinking, Turn
 from gateway.dataplane.wire.codec import PathSays
@@ -46,6 +46,22 @@ _REASONING = frozenset({"effort", "summary"})
 _TEXT = frozenset({"format", "verbosity"})
 _FORMAT = frozenset({"type", "name", "description", "schema", "strict"})
 _EFFORTS = frozenset(get_args(Effort)) - {""}
+HARMLESS: Final[dict[str, tuple[Any, ...]]] = {
+    **dict.fromkeys(
+        (
+            "store", "background", "include", "metadata", "client_metadata", "truncation", "stream_options", "input", "user",
+            "safety_identifier", "prompt_cache_retention", "prompt_cache_options", "messages.type", "messages.status",
+            "messages.phase", "messages.internal_chat_message_metadata_passthrough", "parts.type", "parts.status",
+            "parts.logprobs", "parts.prompt_cache_breakpoint", "parts.internal_chat_message_metadata_passthrough",
+            "parts.call_id", "parts.file_data", "parts.file_url", "parts.file_id",
+        ),
+        (),
+    ),
+    "type": ("response.create",),
+    "text.format": ({"type": "text"},),
+    "tools.format": ({"type": "text"},),
+}  # fmt: skip
+"""See `Codec.harmless`."""
 _ENCRYPTED = "reasoning.encrypted_content"
 _MAY_LACK_INPUT = ("previous_response_id", "prompt", "conversation")
 

@@ -13,7 +13,6 @@ from gateway.dataplane.wire.canon import Media, Message, Opaque, Part, Reasoning
 from gateway.dataplane.wire.codec import Target
 from gateway.dataplane.wire.fields import encode
 from gateway.dataplane.wire.report import Report
-from gateway.dataplane.wire.responses.losses import report_message
 from gateway.dataplane.wire.responses.names import (
     CUSTOM_ID,
     FUNCTION_ID,
@@ -26,6 +25,7 @@ from gateway.dataplane.wire.responses.names import (
     put,
 )
 from gateway.dataplane.wire.responses.write_parts import write_parts
+from gateway.dataplane.wire.translate.reasoning import report_unsent
 
 _decode = Decoder().decode
 _OUTPUT: Final = {
@@ -63,8 +63,6 @@ class Items:
             self._own_message(message, content)
         elif content:
             self._message(message, content)
-        if not self._is_own:
-            report_message(message.extra, self._report)
 
     def _item(self, part: Part) -> dict[str, Any] | None:
         if isinstance(part, ToolCall):
@@ -148,7 +146,7 @@ class Items:
         vendor = self._target.vendor
         if part.text and vendor != "openai" and part.origin and part.origin.partition("/")[0] == vendor:
             return {**item, "content": [{"type": "reasoning_text", "text": part.text}]}
-        self._report.drop("messages.reasoning", "unsigned")
+        report_unsent(part, self._target, self._report)
         return None
 
 

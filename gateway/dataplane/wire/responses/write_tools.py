@@ -8,7 +8,6 @@ from typing import Any, Final
 from gateway.dataplane.wire.canon import Tool, ToolChoice, Turn
 from gateway.dataplane.wire.codec import Target
 from gateway.dataplane.wire.report import Report
-from gateway.dataplane.wire.responses.losses import report_tool
 from gateway.dataplane.wire.responses.names import put
 from gateway.dataplane.wire.responses.schema import fitted, is_strict
 
@@ -66,7 +65,6 @@ def _foreign_tool(tool: Tool, target: Target, report: Report) -> dict[str, Any] 
             "description": tool.description,
             "tools": [child for child in children if child is not None],
         }
-    report_tool(tool.extra, report)
     obj: dict[str, Any] = {"type": tool.kind, "name": tool.name}
     if tool.description:
         obj["description"] = tool.description

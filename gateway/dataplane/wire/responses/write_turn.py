@@ -15,7 +15,6 @@ from gateway.dataplane.wire.canon import Format, Text, Thinking, Turn
 from gateway.dataplane.wire.codec import Target
 from gateway.dataplane.wire.fields import encode
 from gateway.dataplane.wire.report import Report
-from gateway.dataplane.wire.responses.losses import report_turn
 from gateway.dataplane.wire.responses.names import NAME, put
 from gateway.dataplane.wire.responses.schema import is_strict
 from gateway.dataplane.wire.responses.write_items import Items
@@ -144,7 +143,6 @@ def _foreign(turn: Turn, target: Target, report: Report) -> dict[str, Any]:
     items = _items(turn, target, report, is_own=False)
     asks_json = turn.format is not None and turn.format.kind == "json_object" and not _says_json(items)
     obj["input"] = [_ASK_JSON, *items] if asks_json else items
-    report_turn(turn.extra, report)
     return obj
 
 
@@ -211,11 +209,10 @@ def _output_limit(asked: int, target: Target, report: Report) -> int:
 def _sampling(turn: Turn, obj: dict[str, Any], is_fixed: bool, report: Report) -> None:
     """OpenAI's reasoning models refuse `temperature` and `top_p` ("not supported with this model")."""
     for name, value in (("temperature", turn.temperature), ("top_p", turn.top_p)):
-        if value is not None:
-            if is_fixed:
-                report.drop(name, "not_by_this_model")
-            else:
-                obj[name] = value
+        if value is not None and not is_fixed:
+            obj[name] = value
+        elif value not in (None, 1):  # 1 is what they take themselves
+            report.drop(name, "not_by_this_model")
     for name, value in (
         ("top_k", turn.top_k),
         ("seed", turn.seed),

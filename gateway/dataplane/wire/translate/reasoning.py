@@ -25,6 +25,8 @@ _MARK = base64.b64encode(_MAGIC)[:10].decode()
 _LARGEST_BYTES = 1 << 20
 """What one token may hold: thinking of a size that no model writes in one block."""
 _DEFLATE_FROM_BYTES = 512
+_LOST, _OTHER = "messages.reasoning", "other_vendor"
+"""Said once, not for every thought of a conversation."""
 
 _RETURNS_TEXT = frozenset({"anthropic.messages", "bedrock.converse"})
 """Dialects whose clients send thinking back as they got it; for the others the token carries the text too."""
@@ -134,19 +136,17 @@ def open_reasoning(turn: Turn, target: Target, seals: Seals, report: Report) -> 
     Redacted thinking of another vendor disappears. Text stays: whether it can be sent is the writer's to know.
     """
     messages: list[Message] = []
-    for at, message in enumerate(turn.messages):
+    for message in turn.messages:
         if not any(isinstance(part, Reasoning) for part in message.parts):
             messages.append(message)
             continue
-        parts = _opened_parts(message.parts, turn.dialect, target, seals, report, f"messages[{at}].reasoning")
+        parts = _opened_parts(message.parts, turn.dialect, target, seals, report)
         if parts:
             messages.append(structs.replace(message, parts=parts))
     return structs.replace(turn, messages=messages)
 
 
-def _opened_parts(
-    parts: Sequence[Part], dialect: str, target: Target, seals: Seals, report: Report, what: str
-) -> list[Part]:
+def _opened_parts(parts: Sequence[Part], dialect: str, target: Target, seals: Seals, report: Report) -> list[Part]:
     opened: list[Part] = []
     for part in parts:
         if not isinstance(part, Reasoning):
@@ -154,15 +154,21 @@ def _opened_parts(
             continue
         found = unseal(part, dialect, seals)
         if found is None:
-            report.drop(what, "unreadable")
+            report.drop(_LOST, "unreadable")
             found = structs.replace(part, signature="", text="" if part.is_redacted else part.text)
         elif found.signature and not same_origin(found.origin, target.origin):
-            report.drop(what, "other_vendor")
+            report.drop(_LOST, _OTHER)
             text = "" if found.is_redacted or found.is_bound else found.text
             found = structs.replace(found, signature="", item_id="", text=text, is_redacted=False)
         if found.signature or found.text or found.summary:
             opened.append(found)
     return opened
+
+
+def report_unsent(part: Reasoning, target: Target, report: Report, why: str = "unsigned") -> None:
+    """A writer leaves a thought out. Of another vendor's that has been said when it was opened."""
+    is_other = bool(part.origin) and not same_origin(part.origin, target.origin)
+    report.drop(_LOST, _OTHER if is_other else why)
 
 
 class SealReasoning:

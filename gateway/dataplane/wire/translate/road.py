@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 from msgspec import structs
 
 from gateway.base.core.errors import Unsupported
-from gateway.dataplane.wire.canon import Answer, Begin, Event, Fault, Finish, Opaque, Turn
+from gateway.dataplane.wire.canon import Answer, Begin, Event, Fault, Finish, Turn
 from gateway.dataplane.wire.codec import Asked, Codec, Target
 from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.translate.arrange import arrange
 from gateway.dataplane.wire.translate.collect import events_of
 from gateway.dataplane.wire.translate.line_up import LineUp
+from gateway.dataplane.wire.translate.losses import report_losses
 from gateway.dataplane.wire.translate.reasoning import SealReasoning, Seals, open_reasoning
 from gateway.dataplane.wire.translate.stops import StopCut
 from gateway.dataplane.wire.translate.tools import lower
@@ -47,7 +48,7 @@ class Translation:
         self.report = report
         opened = open_reasoning(turn, target, seals, report)
         lowered, restore = lower(arrange(opened, report), provider.rule, provider.kinds, provider.servers, report)
-        _report_opaque(lowered, provider, report)
+        report_losses(lowered, client, provider, report)
         self.body = provider.write_turn(lowered, target, report)
         self.ended: Finish | Fault | None = None
         self.is_stream = turn.is_stream
@@ -127,11 +128,3 @@ def _refuse_stateful(turn: Turn) -> None:
                 " conversation instead",
                 param=name,
             )
-
-
-def _report_opaque(turn: Turn, provider: Codec, report: Report) -> None:
-    """Say what only the client's dialect knows and no writer can carry."""
-    for at, message in enumerate(turn.messages):
-        for part in message.parts:
-            if isinstance(part, Opaque) and part.kind != "billing_header":
-                report.drop(f"messages[{at}].{part.kind}", f"unknown_to_{provider.name}")

@@ -5,6 +5,7 @@
 //! first completion of a burst would cost a thread switch for each of them where both threads share a core.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,6 +47,26 @@ pub struct Stats {
 /// Completions that wake Python's thread even though the upstream thread has more to do.
 const WAKE_AT: usize = 64;
 
+/// Ids are counted by our own caller, so nobody can choose them to collide: spread them, and spare them a keyed hash.
+#[derive(Default)]
+struct Ids(u64);
+
+impl Hasher for Ids {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        self.0 = (self.0.rotate_left(5) ^ id).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
 pub(super) struct Queue {
     state: Mutex<State>,
     /// Completions were queued since the last write to the eventfd.
@@ -60,7 +81,7 @@ struct State {
     /// Number of the first entry, counted since the beginning; see `DataEntry`.
     first_number: u64,
     queued_bytes: usize,
-    in_flight: HashMap<u64, (Arc<Exchange>, AbortHandle)>,
+    in_flight: HashMap<u64, (Arc<Exchange>, AbortHandle), BuildHasherDefault<Ids>>,
     closed: bool,
 }
 
