@@ -77,8 +77,13 @@ def _find(client: str) -> socket.socket | None:
     wanted = (host.strip("[]"), port)
     for name in os.listdir("/dev/fd"):
         try:
-            found = socket.socket(fileno=os.dup(int(name)))
+            copy = os.dup(int(name))
         except OSError:
+            continue  # gone meanwhile
+        try:
+            found = socket.socket(fileno=copy)
+        except OSError:
+            os.close(copy)
             continue  # not a socket
         try:
             peer = found.getpeername()

@@ -25,11 +25,13 @@ _RAW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 # Claude Code moves its cache mark to the newest block in each turn; the mark is no part of the prompt.
 _MARK = re.compile(rb',?\s*"cache_control"\s*:\s*\{[^{}]*\}')
+_POINT = re.compile(rb',?\s*\{\s*"cachePoint"\s*:\s*\{[^{}]*\}\s*\}')
 _ORDER = {
     "responses": ("tools", "instructions", "input"),
     "chat": ("tools", "messages"),
     "messages": ("tools", "system", "messages"),
     "gemini": ("tools", "systemInstruction", "contents"),
+    "converse": ("toolConfig", "system", "messages"),
 }
 
 
@@ -82,6 +84,8 @@ def _parts(dialect: str, raw: bytes) -> list[bytes]:
         value = bytes(body.get(key, b""))
         if dialect == "messages":
             value = _MARK.sub(b"", value)
+        elif dialect == "converse":
+            value = _POINT.sub(b"", value)
         if value.startswith(b"["):
             parts += [bytes(x) for x in _LIST.decode(value)]
         elif value:

@@ -339,6 +339,9 @@ class Relay:
     def _usage_of(self, captures: Captures, terminal: bytes = b"") -> tuple[Usage, bool]:
         """Usage and whether the provider reported it. `terminal` is the terminal event, where there is one."""
         found = self._reported(captures, terminal)
+        if found is not None and captures[0] == "failed" and captures[2] is None and self.dialect is ANTHROPIC_MESSAGES:
+            # only what `message_start` said: the output since then was never counted
+            return estimated_usage(self.ex, found, captures[5], captures[6]), False
         if found is not None:
             return found, True
         return estimated_usage(self.ex, None, captures[5], captures[6]), False

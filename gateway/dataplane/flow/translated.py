@@ -131,9 +131,11 @@ class TranslatedRelay(Relay):
             ended = Fault("server", "the provider ended its answer before it was complete")
         usage, is_exact = self._usage_of(captures, terminal)
         cost = cost_of(ex, usage, answering_model(captures))
-        if isinstance(ended, Fault) and not ex.is_committed:
+        if isinstance(ended, Fault) and not ex.is_committed and not self._translation.has_begun:
             self._fail(ended, "upstream_failed")
             return
+        if self._translation.is_cut:
+            self._last.append(self._translation.last(usage))
         outcome: Outcome = "upstream_error" if isinstance(ended, Fault) else "ok"
         last = b"".join(self._last)
         if self._array is not None:

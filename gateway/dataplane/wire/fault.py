@@ -4,7 +4,7 @@ Sources: the wire notes of each client (which status it retries, which code make
 """
 
 from gateway.base.core.errors import ProviderError
-from gateway.dataplane.wire.canon import ErrorKind, Fault
+from gateway.dataplane.wire.canon import ErrorKind, Fault, Stop, StopReason
 
 _STATUS: dict[ErrorKind, int] = {
     "bad_request": 400,
@@ -27,19 +27,20 @@ _TYPE: dict[ErrorKind, str] = {
     "timeout": "server_error",
     "server": "server_error",
 }
-_CODE: dict[ErrorKind, str] = {
+CODES: dict[ErrorKind, str] = {
     "bad_request": "invalid_prompt",  # Codex shows our words for it, and stops
     "context_window": "context_length_exceeded",
     "authentication": "inference_hook_denied",
     "permission": "inference_hook_denied",
     "not_found": "model_not_found",
     "too_large": "invalid_prompt",
-    "rate_limit": "rate_limit_exceeded",
+    "rate_limit": "rate_limit_exceeded",  # Codex waits as long as the message says, and tries again
     "overloaded": "server_is_overloaded",
     "timeout": "server_error",
     "content_filter": "content_policy_violation",
     "server": "server_error",
 }
+"""Codes of OpenAI's that make Codex do the right thing (docs/guides/codex.md)."""
 _KEEPS_STATUS: dict[ErrorKind, range] = {
     "bad_request": range(400, 500),
     "not_found": range(400, 500),
@@ -52,6 +53,10 @@ _FULL: dict[str, tuple[tuple[str, ...], str]] = {
     "gemini.generate": (
         ("token count", "too long", "context"),
         "The input token count exceeds the maximum number of tokens allowed: ",
+    ),
+    "bedrock.converse": (
+        ("input is too long", "too many input tokens", "prompt is too long"),
+        "Input is too long for requested model. ",
     ),
 }
 """Dialects whose clients know a full context by its words: what they look for, and what goes in front when it is missing."""
@@ -67,11 +72,23 @@ def provider_error(fault: Fault, client_dialect: str, provider: str) -> Provider
     headers = (("retry-after", str(max(1, round(fault.retry_after_s)))),) if fault.retry_after_s >= 0 else ()
     return ProviderError(
         told(fault, client_dialect).message or f"provider `{provider}` answered {fault.status} without a word",
-        (status, _TYPE.get(fault.kind, "invalid_request_error"), _CODE[fault.kind], headers),
+        (status, _TYPE.get(fault.kind, "invalid_request_error"), CODES[fault.kind], headers),
         kind=fault.kind,
         upstream_status=fault.status,
         upstream_code=fault.code or fault.type,
     )
+
+
+_UNSAID: dict[StopReason, str] = {
+    "malformed_call": "the model wrote a tool call that its provider could not read; ask again",
+    "cancelled": "the provider cancelled the answer before it was complete; ask again",
+}
+
+
+def unsaid(stop: Stop) -> Fault:
+    """For a client whose dialect has no honest word for the end of its answer."""
+    words = _UNSAID.get(stop.reason, "the provider ended the answer for a reason that is not known here")
+    return Fault("server", f"{words} (`{stop.raw}`)" if stop.raw else words)
 
 
 def told(fault: Fault, client_dialect: str) -> Fault:

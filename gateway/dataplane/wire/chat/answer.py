@@ -1,23 +1,23 @@
 """Whole answers. Of several choices the first is the answer; the others stay in `extra`, for no other dialect has them."""
 
-from hashlib import sha1
 from typing import Any
-
-import msgspec
-from msgspec.json import Decoder
 
 from gateway.base.core.errors import UpstreamProtocolError
 from gateway.dataplane.wire.canon import Answer, Opaque, Part, Reasoning, Refusal, Text, ToolCall
 from gateway.dataplane.wire.chat.error import fault_of
 from gateway.dataplane.wire.chat.reasoning import bound, bound_signature, read_thoughts, written_detail
-from gateway.dataplane.wire.chat.stop import FAILURES, no_reason, read_stop, written_stop
+from gateway.dataplane.wire.chat.stop import FAILURES, read_stop, written_stop
 from gateway.dataplane.wire.chat.tools import LegacyFunction
 from gateway.dataplane.wire.chat.usage import read_usage, written_usage
 from gateway.dataplane.wire.codec import Asked
+from gateway.dataplane.wire.fault import unsaid
 from gateway.dataplane.wire.fields import encode, rest
+from gateway.dataplane.wire.lenient import answer_object, text_of
+from gateway.dataplane.wire.translate.names import made_id
 
-_decode = Decoder().decode
 _KNOWN = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier"})
+_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
+"""OpenAI's own words: others (Anthropic's `standard`) do not fit the SDK's type."""
 
 
 # === reading ===
@@ -25,12 +25,7 @@ _KNOWN = frozenset({"id", "object", "created", "model", "choices", "usage", "ser
 
 def read_answer(body: bytes) -> Answer:
     """A provider's whole answer. Raises UpstreamProtocolError."""
-    try:
-        said = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise UpstreamProtocolError(f"the provider's answer is not valid JSON: {exc}") from exc
-    if not isinstance(said, dict):
-        raise UpstreamProtocolError("the provider's answer is not a JSON object")
+    said = answer_object(body)
     choices = [one for one in said.get("choices") or () if isinstance(one, dict)]
     if said.get("error") or not choices:
         raise UpstreamProtocolError(fault_of(said).message or "the provider's answer has no choices")
@@ -46,8 +41,8 @@ def read_answer(body: bytes) -> Answer:
         extra["choices"] = choices[1:]
     created = said.get("created")
     return Answer(
-        id=_string(said.get("id")),
-        model=_string(said.get("model")),
+        id=text_of(said.get("id")),
+        model=text_of(said.get("model")),
         parts=parts,
         stop=read_stop(
             word,
@@ -73,7 +68,7 @@ def _parts(message: dict[str, Any], answer: dict[str, Any]) -> list[Part]:
     if content and (signature := bound_signature(message)):
         parts.append(Reasoning(signature=signature, is_bound=True))
     parts += content
-    if refusal := _string(message.get("refusal")):
+    if refusal := text_of(message.get("refusal")):
         parts.append(Refusal(text=refusal))
     for image in message.get("images") or ():
         parts.append(Opaque(kind="image", value=image))
@@ -114,18 +109,18 @@ def content_part(value: Any) -> Part | None:
     if value.get("type") == "thinking":
         thought = value.get("thinking")
         if isinstance(thought, list):
-            thought = "".join(_string(one.get("text")) for one in thought if isinstance(one, dict))
+            thought = "".join(text_of(one.get("text")) for one in thought if isinstance(one, dict))
         return Reasoning(text=thought) if isinstance(thought, str) and thought else None
-    text = _string(value.get("text"))
+    text = text_of(value.get("text"))
     return Text(text=text) if text else None
 
 
 def _call(source: dict[str, Any], answer: dict[str, Any], at: int) -> ToolCall | None:
     function, custom = source.get("function"), source.get("custom")
-    call_id = _string(source.get("id")) or made_id(answer.get("id"), answer.get("created"), at)
+    call_id = text_of(source.get("id")) or made_id(f"{answer.get('id')} {answer.get('created')}", at)
     if source.get("type") == "custom" and isinstance(custom, dict) and custom.get("name"):
-        text = _string(custom.get("input"))
-        return ToolCall(id=call_id, name=_string(custom["name"]), arguments=text, kind="custom")
+        text = text_of(custom.get("input"))
+        return ToolCall(id=call_id, name=text_of(custom["name"]), arguments=text, kind="custom")
     if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"]:
         return None
     return ToolCall(id=call_id, name=function["name"], arguments=arguments_text(function.get("arguments")))
@@ -136,16 +131,6 @@ def arguments_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     return encode(value).decode() if isinstance(value, dict) else ""
-
-
-def made_id(answer_id: Any, created: Any, at: int) -> str:
-    """An id for a call that came without one: the same for the same answer, another for another."""
-    digest = sha1(f"{answer_id} {created}".encode(), usedforsecurity=False).hexdigest()[:20]
-    return f"call_{digest}_{at}"
-
-
-def _string(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 # === writing ===
@@ -161,7 +146,7 @@ def write_answer(answer: Answer, asked: Asked) -> bytes:
     calls = _write_parts(message, answer.parts)
     finish = written_stop(answer.stop, has_calls=bool(calls), has_refusal=message["refusal"] is not None)
     if not finish:
-        raise UpstreamProtocolError(no_reason(answer.stop))
+        raise UpstreamProtocolError(unsaid(answer.stop).message)
     if calls and is_legacy:
         message["function_call"] = calls[0]["function"]
         finish = "function_call" if finish == "tool_calls" else finish
@@ -176,7 +161,7 @@ def write_answer(answer: Answer, asked: Asked) -> bytes:
     }
     if answer.usage is not None:
         body["usage"] = written_usage(answer.usage)
-        if answer.usage.service_tier:
+        if answer.usage.service_tier in _TIERS:
             body["service_tier"] = answer.usage.service_tier
     return encode(body)
 

@@ -11,8 +11,9 @@ from msgspec import Struct
 from msgspec.json import Decoder
 
 from gateway.dataplane.wire.canon import CallKind, Close, Delta, Event, Open, Reasoning, ToolCall
-from gateway.dataplane.wire.chat.answer import arguments_text, made_id
+from gateway.dataplane.wire.chat.answer import arguments_text
 from gateway.dataplane.wire.chat.reasoning import bound_signature
+from gateway.dataplane.wire.translate.names import made_id
 
 _decode = Decoder().decode
 
@@ -62,12 +63,12 @@ class Calls:
         self._by_id: dict[str, _Call] = {}
         self._open: list[_Call] = []
         self._last: _Call | None = None
-        self._seed: tuple[Any, Any] = ("", 0)
+        self._seed = ""
         self.count = 0
 
     def begin(self, answer_id: Any, created: Any) -> None:
         """What ids are made of when they are missing."""
-        self._seed = (answer_id, created)
+        self._seed = f"{answer_id} {created}"
 
     def feed(self, deltas: list[CallDelta], blocks: int, out: list[Event]) -> tuple[int, int]:
         """Appends the events; gives how many blocks there are then, and how many deltas could not be read."""
@@ -118,7 +119,7 @@ class Calls:
             out += (Open(blocks, Reasoning(signature=signature, is_bound=True)), Close(blocks))
             blocks += 1
         if not call.id:
-            call.id = made_id(*self._seed, self.count)
+            call.id = made_id(self._seed, self.count)
             call.pieces = []
         call.block = blocks
         self.count += 1

@@ -9,13 +9,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
-from msgspec.json import Decoder
+from msgspec.structs import replace
 
 from gateway.dataplane.wire.canon import ErrorKind, Fault
 from gateway.dataplane.wire.fields import encode
+from gateway.dataplane.wire.lenient import decoded, kind_of_status, retry_after_s
 
-_decode = Decoder().decode
 _SHOWN_CHARS = 2000
 
 _OVERFLOW = re.compile(
@@ -48,24 +47,6 @@ _WORDS: Final[tuple[tuple[re.Pattern[str], ErrorKind], ...]] = (
 )
 """`code` and `type`, where the status does not tell."""
 
-_STATUS: Final[dict[int, ErrorKind]] = {
-    400: "bad_request",
-    401: "authentication",
-    402: "permission",  # DeepSeek, OpenRouter: no balance
-    403: "permission",
-    404: "not_found",
-    408: "timeout",
-    413: "too_large",
-    422: "bad_request",
-    429: "rate_limit",
-    498: "overloaded",  # Groq: flex capacity exceeded
-    500: "server",
-    502: "server",
-    503: "overloaded",
-    504: "timeout",
-    524: "timeout",
-    529: "overloaded",
-}
 _TYPE: Final[dict[ErrorKind, tuple[str, str | None]]] = {
     "bad_request": ("invalid_request_error", None),
     "context_window": ("invalid_request_error", "context_length_exceeded"),
@@ -84,15 +65,8 @@ _AGAIN = re.compile(r"try again in (?:(\d+)m)?(?:(\d+(?:\.\d+)?)s|(\d+)ms)", re.
 
 def read_error(status: int, headers: Mapping[str, str], body: bytes) -> Fault:
     """A provider's error answer. Never raises."""
-    fault = fault_of(_decoded(body), status, body)
-    return msgspec.structs.replace(fault, status=status, retry_after_s=_retry_after_s(headers, fault.message))
-
-
-def _decoded(body: bytes) -> Any:
-    try:
-        return _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+    fault = fault_of(decoded(body), status, body)
+    return replace(fault, status=status, retry_after_s=_wait_s(headers, fault.message))
 
 
 def fault_of(value: Any, status: int = 0, raw: bytes = b"") -> Fault:
@@ -149,28 +123,19 @@ def _kind(status: int, code: str, kind: str, message: str) -> ErrorKind:
         return "context_window"
     if status in (0, 400, 403, 422, 500) and _WORDS[0][0].search(f"{code} {kind}"):
         return "content_filter"
-    if status in _STATUS:
-        return _STATUS[status]
-    if status >= 500:
-        return "server"
-    if status >= 400:
-        return "bad_request"
+    if status:
+        return kind_of_status(status)
     for words, found in _WORDS:
         if words.search(f"{code} {kind}"):
             return found
     return "server"
 
 
-def _retry_after_s(headers: Mapping[str, str], message: str) -> float:
-    """What the provider asks for, in its headers or (OpenAI) in its words; -1 for nothing. Dates need a clock: not read."""
-    for name, scale in (("retry-after-ms", 1000), ("retry-after", 1)):
-        try:
-            return max(0.0, float(headers.get(name, "")) / scale)
-        except ValueError:
-            continue
-    found = _AGAIN.search(message)
-    if found is None:
-        return -1.0
+def _wait_s(headers: Mapping[str, str], message: str) -> float:
+    """What the provider asks for, in its headers or (OpenAI) in its words; -1 for nothing."""
+    asked, found = retry_after_s(headers), _AGAIN.search(message)
+    if asked >= 0 or found is None:
+        return asked
     minutes, seconds, millis = found.groups()
     return int(minutes or 0) * 60 + float(seconds or 0) + int(millis or 0) / 1000
 

@@ -31,10 +31,10 @@ from gateway.dataplane.wire.chat.error import fault_of
 from gateway.dataplane.wire.chat.reasoning import bound_signature, is_detail, opened, proof_of
 from gateway.dataplane.wire.chat.stop import FAILURES, read_stop
 from gateway.dataplane.wire.chat.usage import read_usage
+from gateway.dataplane.wire.lenient import decoded, text_of
 
 _CHUNK: Final = Decoder(Chunk).decode
 _WHOLE: Final = Decoder(Whole).decode
-_JSON: Final = Decoder().decode
 _BAD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -106,10 +106,7 @@ class ChatReader:
     def _odd(self, name: str, data: bytes) -> list[Event]:
         if data.strip() == b"[DONE]":
             return self._done()
-        try:
-            found = _JSON(data)
-        except _BAD:
-            found = None
+        found = decoded(data)
         if isinstance(found, dict) and found.get("error"):
             return self._fail(data)
         if name == "error":
@@ -129,11 +126,7 @@ class ChatReader:
 
     def _fail(self, data: bytes) -> list[Event]:
         self._is_over = True
-        try:
-            found = _JSON(data)
-        except _BAD:
-            found = None
-        return [fault_of(found, raw=data)]
+        return [fault_of(decoded(data), raw=data)]
 
     def _end(self, out: list[Event]) -> None:
         self._is_over = True
@@ -151,7 +144,7 @@ class ChatReader:
         self._has_begun = True
         self._calls.begin(chunk.id, chunk.created)
         created = chunk.created if isinstance(chunk.created, int) else 0
-        out.append(Begin(_string(chunk.id), _string(chunk.model), created_s=created))
+        out.append(Begin(text_of(chunk.id), text_of(chunk.model), created_s=created))
 
     def _say_whole(self, data: bytes, out: list[Event]) -> None:
         """A server that was asked to stream and sends its answer as one `chat.completion`."""
@@ -166,7 +159,7 @@ class ChatReader:
     def _say(self, said: Said, out: list[Event]) -> None:
         if said.reasoning_details:
             self._say_details(said, out)
-        elif thought := _string(said.reasoning_content) or _string(said.reasoning):
+        elif thought := text_of(said.reasoning_content) or text_of(said.reasoning):
             self._say_thought(thought, out)
         content = said.content
         if content:
@@ -228,7 +221,7 @@ class ChatReader:
             if not isinstance(entry, dict) or not is_detail(entry):
                 self.skipped += 1
                 continue
-            words, summary, proof = _string(entry.get("text")), _string(entry.get("summary")), proof_of(entry)
+            words, summary, proof = text_of(entry.get("text")), text_of(entry.get("summary")), proof_of(entry)
             has_words = has_words or bool(words or summary)
             index = entry.get("index")
             is_end = self._detail is None and not words and not summary
@@ -243,7 +236,7 @@ class ChatReader:
                 out.append(Delta(self._thought, "summary", summary))
             if proof:
                 out.append(Delta(self._thought, "signature", proof))
-        if not has_words and (words := _string(said.reasoning_content) or _string(said.reasoning)):
+        if not has_words and (words := text_of(said.reasoning_content) or text_of(said.reasoning)):
             self._say_thought(words, out)
 
     def _say_bound(self, extra_content: Any, out: list[Event]) -> None:
@@ -275,7 +268,3 @@ class ChatReader:
     def _close_all(self, out: list[Event]) -> None:
         self._close_said(out)
         self._calls.close(out)
-
-
-def _string(value: Any) -> str:
-    return value if isinstance(value, str) else ""

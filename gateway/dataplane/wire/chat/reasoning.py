@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.dataplane.wire.canon import Reasoning
+from gateway.dataplane.wire.lenient import string
 
 _KNOWN = frozenset({"type", "text", "summary", "data", "signature", "id", "index", "before"})
 
@@ -46,14 +47,14 @@ def join_details(details: Any) -> list[tuple[str, Reasoning]]:
         index = entry.get("index")
         is_same = bool(found) and (index == last if index is not None else _completes(found[-1][1], entry))
         if not is_same:
-            found.append((_string(entry, "before"), opened(entry)))
+            found.append((string(entry, "before"), opened(entry)))
         last = index
         thought = found[-1][1]
-        thought.text += _string(entry, "text")
-        if summary := _string(entry, "summary"):
+        thought.text += string(entry, "text")
+        if summary := string(entry, "summary"):
             thought.summary = ["".join((*(thought.summary or ()), summary))]
         thought.signature = proof_of(entry) or thought.signature
-        thought.item_id = thought.item_id or _string(entry, "id")
+        thought.item_id = thought.item_id or string(entry, "id")
     return found
 
 
@@ -64,20 +65,20 @@ def is_detail(entry: dict[str, Any]) -> bool:
 
 def opened(entry: dict[str, Any]) -> Reasoning:
     """The thought that begins with an entry, without its words and its proof."""
-    form = _string(entry, "format")
+    form = string(entry, "format")
     is_cipher = entry.get("type") == "reasoning.encrypted"
     extra = {name: value for name, value in entry.items() if name not in _KNOWN and value is not None}
     return Reasoning(
         is_redacted=is_cipher and form.startswith("anthropic"),
         is_bound=is_cipher and form.startswith("google"),
-        item_id=_string(entry, "id"),
+        item_id=string(entry, "id"),
         extra=extra or None,
     )
 
 
 def proof_of(entry: dict[str, Any]) -> str:
     """Signature or cipher of an entry."""
-    return _string(entry, "signature") or _string(entry, "data")
+    return string(entry, "signature") or string(entry, "data")
 
 
 def _completes(thought: Reasoning, entry: dict[str, Any]) -> bool:
@@ -116,14 +117,9 @@ def bound_signature(source: dict[str, Any]) -> str:
     """Gemini's signature on a call, message or delta; '' without one."""
     extra = source.get("extra_content")
     google = extra.get("google") if isinstance(extra, dict) else None
-    return _string(google, "thought_signature") if isinstance(google, dict) else ""
+    return string(google, "thought_signature") if isinstance(google, dict) else ""
 
 
 def bound(signature: str) -> dict[str, Any]:
     """The member `extra_content` that carries Gemini's signature."""
     return {"google": {"thought_signature": signature}}
-
-
-def _string(source: dict[str, Any], name: str) -> str:
-    found = source.get(name)
-    return found if isinstance(found, str) else ""

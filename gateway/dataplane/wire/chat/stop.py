@@ -66,12 +66,3 @@ def written_stop(stop: Stop, *, has_calls: bool, has_refusal: bool) -> str:
     if stop.reason == "refusal" and has_refusal and not has_calls:
         return "stop"  # as OpenAI does: the refusal stands in its own member
     return _WRITE.get(stop.reason, "")
-
-
-def no_reason(stop: Stop) -> str:
-    """What to tell a client whose answer ended in a way that Chat cannot say."""
-    if stop.reason == "malformed_call":
-        return f"the model wrote a tool call that cannot be read ({stop.raw or 'malformed call'}); try again"
-    if stop.reason == "cancelled":
-        return "the provider cancelled the answer; try again"
-    return f"the provider ended the answer for a reason that is not known here: `{stop.raw or stop.reason}`"

@@ -5,7 +5,6 @@ from typing import Any, Literal
 from gateway.dataplane.wire.canon import Tool, ToolChoice, Turn
 from gateway.dataplane.wire.chat.habits import NAME, host_of
 from gateway.dataplane.wire.chat.parts import read_cache
-from gateway.dataplane.wire.chat.schema import parameters_of
 from gateway.dataplane.wire.codec import Target
 from gateway.dataplane.wire.fields import (
     array,
@@ -21,6 +20,7 @@ from gateway.dataplane.wire.fields import (
     text,
 )
 from gateway.dataplane.wire.report import Report
+from gateway.dataplane.wire.translate.schema import is_strict, openai_schema
 
 _FUNCTION = frozenset({"name", "description", "parameters", "strict"})
 _CUSTOM = frozenset({"name", "description", "format"})
@@ -194,12 +194,16 @@ def _written(tool: Tool, target: Target, report: Report, *, is_own: bool) -> dic
             inner["format"] = {"type": "grammar", "grammar": grammar}
         inner.update(extra.get("custom", {}))
         return {"type": "custom", "custom": inner}
+    strict = tool.strict
     if not is_own:
-        inner["parameters"] = parameters_of(tool.schema, tool.name, report)
+        inner["parameters"] = openai_schema(tool.schema, f"tools.{tool.name}.schema", report)
+        if strict and not is_strict(inner["parameters"]):
+            report.drop(f"tools.{tool.name}.strict", "not_all_required")
+            strict = False
     elif tool.schema is not None:
         inner["parameters"] = tool.schema
-    if tool.strict is not None:
-        inner["strict"] = tool.strict
+    if strict is not None:
+        inner["strict"] = strict
     inner.update(extra.get("function", {}))
     made: dict[str, Any] = {"type": "function", "function": inner}
     made.update({name: value for name, value in extra.items() if name != "function"})

@@ -2,7 +2,6 @@
 of two turns share the longest prefix.
 """
 
-from hashlib import sha256
 from typing import Any
 
 from gateway.dataplane.wire.canon import Turn
@@ -13,8 +12,8 @@ from gateway.dataplane.wire.chat.write_messages import WriteMessages
 from gateway.dataplane.wire.codec import Target
 from gateway.dataplane.wire.fields import encode
 from gateway.dataplane.wire.report import Report
+from gateway.dataplane.wire.translate.names import short_key
 
-_ID_CHARS = 64  # OpenAI: `user`, `safety_identifier` and `prompt_cache_key` (recorded 400s)
 _MOST_STOPS = 4  # OpenAI's API reference, `stop`
 _TIERS = frozenset({"auto", "default", "flex", "priority", "scale"})
 _TIER = {"standard": "default", "standard_only": "default"}
@@ -91,11 +90,11 @@ def _labels(body: dict[str, Any], turn: Turn, target: Target, report: Report, *,
     host = host_of(target)
     if turn.user:
         if host.user:
-            body[host.user] = _short(turn.user)
+            body[host.user] = short_key(turn.user)
         else:
             report.drop("user")
     if turn.session and (is_own or (host.has_cache_key and target.is_official)):
-        body["prompt_cache_key"] = _short(turn.session)
+        body["prompt_cache_key"] = short_key(turn.session)
     if turn.verbosity:
         if host.control == "openai" or is_own:
             body["verbosity"] = turn.verbosity
@@ -107,11 +106,6 @@ def _labels(body: dict[str, Any], turn: Turn, target: Target, report: Report, *,
             body["service_tier"] = tier
         elif tier not in ("auto", "default"):
             report.drop("service_tier")
-
-
-def _short(identifier: str) -> str:
-    """An opaque identifier within OpenAI's limit: what is longer is hashed, and stays as telling as it was."""
-    return identifier if len(identifier) <= _ID_CHARS else sha256(identifier.encode()).hexdigest()
 
 
 def _extra(body: dict[str, Any], turn: Turn) -> None:

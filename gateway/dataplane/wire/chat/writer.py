@@ -19,16 +19,16 @@ from gateway.dataplane.wire.canon import (
     Open,
     Reasoning,
     Refusal,
-    Stop,
     Text,
     ToolCall,
 )
 from gateway.dataplane.wire.chat.answer import annotation, wants_function_call
 from gateway.dataplane.wire.chat.error import error_object
 from gateway.dataplane.wire.chat.reasoning import bound, written_detail
-from gateway.dataplane.wire.chat.stop import no_reason, written_stop
+from gateway.dataplane.wire.chat.stop import written_stop
 from gateway.dataplane.wire.chat.usage import written_usage
 from gateway.dataplane.wire.codec import Asked
+from gateway.dataplane.wire.fault import unsaid
 from gateway.dataplane.wire.fields import encode
 
 _DONE: Final = b"data: [DONE]\n\n"
@@ -217,7 +217,7 @@ class ChatWriter:
     def _finish(self, finish: Finish, out: list[bytes]) -> None:
         word = written_stop(finish.stop, has_calls=self._calls > 0, has_refusal=self._has_refusal)
         if not word:
-            self._fail(_unsaid(finish.stop), out)
+            self._fail(unsaid(finish.stop), out)
             return
         self._start(out)
         for index in list(self._blocks):
@@ -241,7 +241,3 @@ def _signed(thought: Reasoning, signature: str) -> Reasoning:
     return Reasoning(
         signature=signature, is_redacted=thought.is_redacted, is_bound=thought.is_bound, item_id=thought.item_id
     )
-
-
-def _unsaid(stop: Stop) -> Fault:
-    return Fault("server", no_reason(stop))

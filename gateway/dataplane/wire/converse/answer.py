@@ -2,9 +2,6 @@
 
 from typing import Any, Final
 
-from msgspec import DecodeError
-from msgspec.json import Decoder
-
 from gateway.base.core.errors import BadRequest, UpstreamProtocolError
 from gateway.dataplane.wire.canon import Answer, Media, Opaque, Part, Reasoning, Refusal, Text, ToolCall
 from gateway.dataplane.wire.codec import Asked
@@ -16,9 +13,9 @@ from gateway.dataplane.wire.converse.stop import more_of_stop, read_stop, writte
 from gateway.dataplane.wire.converse.usage import more_of_usage, read_usage, written_usage
 from gateway.dataplane.wire.converse.write_blocks import Block, arguments_of, reasoning_block
 from gateway.dataplane.wire.fields import encode, rest
+from gateway.dataplane.wire.lenient import answer_object, child
 
 _KNOWN: Final = frozenset({"output", "stopReason", "usage"})
-_decode: Final = Decoder().decode
 
 
 # === reading ===
@@ -26,11 +23,8 @@ _decode: Final = Decoder().decode
 
 def read_answer(body: bytes) -> Answer:
     """A provider's whole answer. Raises UpstreamProtocolError."""
-    try:
-        said = _decode(body)
-    except (DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise UpstreamProtocolError(f"the provider's answer is not JSON: {exc}") from exc
-    message = _object(_object(said, "output"), "message")
+    said = answer_object(body)
+    message = child(child(said, "output"), "message")
     content = message.get("content")
     if not isinstance(content, list):
         raise UpstreamProtocolError("the provider's answer has no `output.message.content`")
@@ -38,7 +32,7 @@ def read_answer(body: bytes) -> Answer:
         parts = [part for part in read_blocks(content, "output.message.content") if not _is_nothing(part)]
     except BadRequest as exc:
         raise UpstreamProtocolError(f"the provider's answer breaks its dialect: {exc.message}") from exc
-    usage, tier = said.get("usage"), _object(said, "serviceTier").get("type")
+    usage, tier = said.get("usage"), child(said, "serviceTier").get("type")
     stop = read_stop(
         str(said.get("stopReason") or ""),
         said.get("additionalModelResponseFields"),
@@ -46,7 +40,7 @@ def read_answer(body: bytes) -> Answer:
     )
     return Answer(
         id="",
-        model=invoked_model(_object(said, "trace")),
+        model=invoked_model(child(said, "trace")),
         parts=parts,
         stop=stop,
         usage=None if usage is None else read_usage(encode(usage), tier if isinstance(tier, str) else ""),
@@ -56,18 +50,13 @@ def read_answer(body: bytes) -> Answer:
 
 def invoked_model(trace: dict[str, Any]) -> str:
     """The model that a prompt router chose; '' where there was none: Converse names no model."""
-    name = _object(trace, "promptRouter").get("invokedModelId")
+    name = child(trace, "promptRouter").get("invokedModelId")
     return name if isinstance(name, str) else ""
 
 
 def _is_nothing(part: Part) -> bool:
     """gpt-oss on Bedrock puts an empty text first."""
     return isinstance(part, Text) and not part.text and not part.citations
-
-
-def _object(holder: Any, name: str) -> dict[str, Any]:
-    found = holder.get(name) if isinstance(holder, dict) else None
-    return found if isinstance(found, dict) else {}
 
 
 # === writing ===

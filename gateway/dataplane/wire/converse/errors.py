@@ -9,10 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from msgspec import DecodeError
-from msgspec.json import Decoder
-
 from gateway.dataplane.wire.canon import ErrorKind, Fault
+from gateway.dataplane.wire.lenient import decoded, kind_of_status, retry_after_s, string
 
 _KIND: Final[dict[str, ErrorKind]] = {
     "validationexception": "bad_request",
@@ -49,20 +47,6 @@ _KIND: Final[dict[str, ErrorKind]] = {
     "internalfailure": "server",
     "internalservererror": "server",
 }
-_BY_STATUS: Final[dict[int, ErrorKind]] = {
-    400: "bad_request",
-    401: "authentication",
-    403: "permission",
-    404: "not_found",
-    408: "timeout",
-    413: "too_large",
-    422: "bad_request",
-    424: "server",
-    429: "rate_limit",
-    503: "overloaded",
-    504: "timeout",
-    529: "overloaded",
-}
 _EXCEPTION: Final[dict[ErrorKind, str]] = {
     "bad_request": "validationException",
     "context_window": "validationException",
@@ -88,28 +72,29 @@ _NO_MODEL: Final = re.compile(
     r"provided model identifier is invalid|model (?:id|identifier) .{0,200}(?:not found|does not exist)"
 )
 _SHOWN_BYTES: Final = 2000
-_decode: Final = Decoder().decode
 
 
 def read_error(status: int, headers: Mapping[str, str], body: bytes) -> Fault:
     """A provider's error answer. The words stay; where there are none in a known place, the start of the body is shown."""
-    said = _members(body)
-    name = _name(headers.get("x-amzn-errortype", "")) or _name(_text(said, "__type")) or _name(_text(said, "code"))
-    message = _text(said, "message") or _text(said, "Message") or body[:_SHOWN_BYTES].decode("utf-8", "replace").strip()
+    said = _object(body)
+    name = _name(headers.get("x-amzn-errortype", "")) or _name(string(said, "__type")) or _name(string(said, "code"))
+    message = (
+        string(said, "message") or string(said, "Message") or body[:_SHOWN_BYTES].decode("utf-8", "replace").strip()
+    )
     return Fault(
         kind=_kind(name, message, status),
         message=message,
         status=status,
         type=name,
-        retry_after_s=_retry_after(headers),
+        retry_after_s=retry_after_s(headers),
     )
 
 
 def read_exception(name: str, payload: bytes) -> Fault:
     """An exception of a stream, `throttlingException` and the like, or an error message of its framing."""
-    said = _members(payload)
-    message = _text(said, "message") or _text(said, "Message") or "the provider reported an error without a word"
-    original = _text(said, "originalMessage")
+    said = _object(payload)
+    message = string(said, "message") or string(said, "Message") or "the provider reported an error without a word"
+    original = string(said, "originalMessage")
     if original and original not in message:
         message = f"{message} ({original})"
     status = said.get("originalStatusCode")
@@ -127,9 +112,9 @@ def exception_name(fault: Fault) -> str:
 def _kind(name: str, message: str, status: int) -> ErrorKind:
     """The words say more than the name when the context is full, and the name more than the status."""
     kind = _KIND.get(name.lower())
-    by_status = _BY_STATUS.get(status)
+    by_status = kind_of_status(status)
     if kind is None or (kind == "server" and by_status in ("rate_limit", "overloaded", "timeout")):
-        kind = by_status or ("bad_request" if 400 <= status < 500 else "server")
+        kind = by_status
     if kind in ("bad_request", "too_large", "server") and _FULL.search(message):
         return "context_window"
     return "not_found" if kind == "bad_request" and _NO_MODEL.search(message) else kind
@@ -139,23 +124,6 @@ def _name(raw: str) -> str:
     return raw.partition(":")[0].rpartition("#")[2].strip()
 
 
-def _members(body: bytes) -> dict[str, Any]:
-    try:
-        found = _decode(body)
-    except (DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
+def _object(body: bytes) -> dict[str, Any]:
+    found = decoded(body)
     return found if isinstance(found, dict) else {}
-
-
-def _text(holder: dict[str, Any], name: str) -> str:
-    value = holder.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds; a date is left alone, for there is no clock here."""
-    try:
-        asked = float(headers.get("retry-after", ""))
-    except ValueError:
-        return -1.0
-    return asked if 0 <= asked < 1e9 else -1.0

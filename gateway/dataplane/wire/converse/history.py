@@ -1,8 +1,7 @@
 """The conversation in the order that Converse enforces: system apart, user and assistant in turn, the user first.
 
 - What one side says in several messages is one message; results come first in it (traps 6, 7), calls last (trap 19).
-- A system or developer message inside the conversation stays where it is, as a user's text in `<system-reminder>` tags, which is
-  how Claude Code speaks to the model (trap 30).
+- System and developer messages go the way of `translate.instructions` (trap 30).
 - A document needs words beside it (API reference, DocumentBlock); an answer that a model shall continue must not end in white
   space, and models that continue none are asked to go on.
 """
@@ -16,6 +15,7 @@ from gateway.dataplane.wire.canon import Message, Part, Reasoning, Refusal, Text
 from gateway.dataplane.wire.converse.models import Model
 from gateway.dataplane.wire.converse.write_blocks import Block, BlockWriter
 from gateway.dataplane.wire.report import Report
+from gateway.dataplane.wire.translate.instructions import count_leading, is_instruction, reminder
 
 Side = Literal["user", "assistant"]
 
@@ -48,11 +48,7 @@ class _Part(Record, frozen=True):
 def written_system(turn: Turn, writer: BlockWriter, report: Report) -> tuple[list[Written], int]:
     """The system blocks, and how many messages of the conversation they have taken in."""
     blocks: list[Written] = []
-    count = 0
-    for message in turn.messages:
-        if message.role not in ("system", "developer"):
-            break
-        count += 1
+    count = count_leading(turn.messages)
     leading = [turn.instructions] if turn.instructions is not None else []
     for message in leading + turn.messages[:count]:
         for one in _kept(message, "system", writer):
@@ -78,7 +74,7 @@ def written_messages(
             raise BadRequest(f"`{path}` is empty; the user's message needs words, an image or a document", param=path)
         if not parts:
             continue
-        if message.role in ("system", "developer"):
+        if is_instruction(message):
             parts = _marked(parts)
         runs.append((side, parts))
     runs = _merged((side, _whole(parts) if side == "assistant" else parts) for side, parts in _merged(runs))
@@ -128,9 +124,7 @@ def _kept(message: Message, path: str, writer: BlockWriter) -> list[_Part]:
 def _marked(parts: list[_Part]) -> list[_Part]:
     """Words of the operator in the middle of a conversation."""
     return [
-        _Part(Text(text=f"<system-reminder>\n{one.part.text}\n</system-reminder>"), one.cache, one.path)
-        if isinstance(one.part, Text)
-        else one
+        _Part(Text(text=reminder(one.part.text)), one.cache, one.path) if isinstance(one.part, Text) else one
         for one in parts
     ]
 

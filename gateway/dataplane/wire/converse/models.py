@@ -12,7 +12,7 @@ Sources (docs.aws.amazon.com, Amazon Bedrock and Amazon Nova user guides; read t
 - `tool_choice.disable_parallel_tool_use` in Claude's additional fields: BerriAI/litellm#34347 (from 4.5 on; only beside a
   toolChoice that is not said, #36536).
 
-What single Claudes refuse is known to `messages.models` and `translate.effort`.
+What single Claudes take is known to `translate.claude`.
 """
 
 import re
@@ -21,17 +21,14 @@ from typing import Final, Literal
 
 from gateway.base.core.struct import Record
 from gateway.dataplane.wire.codec import Target
-from gateway.dataplane.wire.messages.models import NEWEST, Claude, claude_of
-from gateway.dataplane.wire.translate.effort import Thinks, claude
+from gateway.dataplane.wire.translate.claude import NEWEST, Claude, claude_of
+from gateway.dataplane.wire.translate.effort import LOW_TO_HIGH, Thinks
 
-_VERSION: Final = re.compile(r"claude-(?:[a-z]+-)?(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)")
-_FIRST_CLAUDES: Final = re.compile(r"claude-(?:v\d|instant)")
 _WITHOUT_FORMATS: Final = re.compile(
     r"^(?:amazon|meta|cohere|ai21|writer|stability|luma|twelvelabs|deepseek\.r1|mistral\.(?:mistral-[7l]|mixtral|pixtral))"
 )
 _REGIONS: Final = re.compile(r"^(?:us|eu|apac|jp|au|ca|global|us-gov)\.")
 _NO_THINKING: Final = Thinks()
-_LOW_TO_HIGH: Final = ("low", "medium", "high")
 
 Family = Literal["claude", "nova", "gpt_oss", ""]
 
@@ -64,26 +61,22 @@ def _model(model: str, vendor: str) -> Model:
     if "nova" in name:
         return _nova(name)
     if "gpt-oss" in name:
-        return Model(family="gpt_oss", thinks=Thinks(efforts=_LOW_TO_HIGH, can_stop=False))
+        return Model(family="gpt_oss", thinks=Thinks(efforts=LOW_TO_HIGH, can_stop=False))
     return Model(has_formats=_WITHOUT_FORMATS.search(_REGIONS.sub("", name)) is None)
 
 
 def _claude(name: str) -> Model:
-    if _FIRST_CLAUDES.search(name):
-        return Model(family="claude", claude=claude_of("claude-2"), has_formats=False)
-    found = _VERSION.search(name)
-    version = (int(found[1]), int(found[2] or 0)) if found else (99, 0)
     facts = claude_of(name) or NEWEST
-    has_cache = version >= (3, 7) or "3-5-haiku" in name
+    has_cache = facts.version >= (3, 7) or "3-5-haiku" in name
     return Model(
         family="claude",
         claude=facts,
-        thinks=claude(name if "claude" in name else "claude"),
+        thinks=facts.thinks,
         caches=frozenset({"tools", "system", "messages"}) if has_cache else frozenset(),
-        has_hour=version >= (4, 5),
+        has_hour=facts.version >= (4, 5),
         has_formats=facts.has_formats,
-        has_status=True,
-        has_parallel_switch=version >= (4, 5),
+        has_status=facts.version >= (3, 0),
+        has_parallel_switch=facts.version >= (4, 5),
     )
 
 
@@ -91,7 +84,7 @@ def _nova(name: str) -> Model:
     is_second = "nova-2" in name
     return Model(
         family="nova",
-        thinks=Thinks(efforts=_LOW_TO_HIGH) if is_second else _NO_THINKING,
+        thinks=Thinks(efforts=LOW_TO_HIGH) if is_second else _NO_THINKING,
         caches=frozenset({"system", "messages"}),
         has_formats=False,
         has_status=True,

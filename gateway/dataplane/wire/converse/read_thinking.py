@@ -7,16 +7,16 @@ gpt-oss: `reasoning_effort`. Every model: `outputConfig.effort`. All stay in `ex
 from typing import Any, Final, get_args
 
 from gateway.dataplane.wire.canon import Effort, Thinking
-from gateway.dataplane.wire.fields import child
+from gateway.dataplane.wire.lenient import child
 
 _EFFORTS: Final = frozenset(get_args(Effort)) - {""}
 
 
 def read_thinking(said: dict[str, Any]) -> Thinking | None:
     """None when nothing is said. Never raises: the vendor's model is the judge of these members."""
-    fields = _object(said, "additionalModelRequestFields")
+    fields = child(said, "additionalModelRequestFields")
     found = Thinking()
-    thinking = _object(fields, "thinking") or _object(fields, "reasoning_config")
+    thinking = child(fields, "thinking") or child(fields, "reasoning_config")
     kind, budget = thinking.get("type"), thinking.get("budget_tokens")
     if kind == "disabled":
         found.effort = "none"
@@ -25,14 +25,14 @@ def read_thinking(said: dict[str, Any]) -> Thinking | None:
     elif kind == "enabled" and isinstance(budget, int):
         found.budget_tokens = budget
     found.summary = {"summarized": "auto", "omitted": "none"}.get(str(thinking.get("display")), "")
-    nova = _object(fields, "reasoningConfig") or _object(_object(fields, "inferenceConfig"), "reasoningConfig")
+    nova = child(fields, "reasoningConfig") or child(child(fields, "inferenceConfig"), "reasoningConfig")
     if nova.get("type") == "disabled":
         found.effort = "none"
     efforts: tuple[Any, ...] = (
-        _object(fields, "output_config").get("effort"),
+        child(fields, "output_config").get("effort"),
         nova.get("maxReasoningEffort"),
         fields.get("reasoning_effort"),
-        child(said, "outputConfig", "").get("effort"),
+        child(said, "outputConfig").get("effort"),
     )
     for effort in efforts:
         if effort in _EFFORTS and not found.effort:
@@ -42,13 +42,8 @@ def read_thinking(said: dict[str, Any]) -> Thinking | None:
 
 def read_top_k(said: dict[str, Any]) -> int | None:
     """None when nothing is said."""
-    fields = _object(said, "additionalModelRequestFields")
-    for top_k in (fields.get("top_k"), _object(fields, "inferenceConfig").get("topK")):
+    fields = child(said, "additionalModelRequestFields")
+    for top_k in (fields.get("top_k"), child(fields, "inferenceConfig").get("topK")):
         if isinstance(top_k, int) and not isinstance(top_k, bool):
             return top_k
     return None
-
-
-def _object(holder: Any, name: str) -> dict[str, Any]:
-    found = holder.get(name)
-    return found if isinstance(found, dict) else {}

@@ -7,15 +7,14 @@ from gateway.dataplane.wire.converse.history import Written
 from gateway.dataplane.wire.converse.models import Model
 from gateway.dataplane.wire.converse.read_turn import SYSTEM_TOOLS
 from gateway.dataplane.wire.report import Report
+from gateway.dataplane.wire.translate.schema import object_schema
 
 _SYSTEM_NAMES: Final = {shared: name for name, shared in SYSTEM_TOOLS.items()}
-_EMPTY: Final[dict[str, Any]] = {"type": "object", "properties": {}}
-_NOT_ON_TOP: Final = ("anyOf", "oneOf", "allOf")
 _STUB: Final[dict[str, Any]] = {
     "toolSpec": {
         "name": "unavailable",
         "description": "No tool is available now. Never call this.",
-        "inputSchema": {"json": _EMPTY},
+        "inputSchema": {"json": {"type": "object", "properties": {}}},
     }
 }
 
@@ -73,29 +72,11 @@ def _tool(tool: Tool, model: Model, report: Report) -> dict[str, Any] | None:
     spec: dict[str, Any] = {"name": tool.name}
     if tool.description.strip():
         spec["description"] = tool.description
-    spec["inputSchema"] = {"json": _schema(tool, report)}
+    spec["inputSchema"] = {"json": object_schema(tool.schema, f"tools.{tool.name}.schema", report)}
     if tool.strict:
         # the strict schemas of the models here know less than OpenAI's: a legal one would be refused
         report.drop(f"tools.{tool.name}.strict", "not_enforced")
     return {"toolSpec": spec}
-
-
-def _schema(tool: Tool, report: Report) -> dict[str, Any]:
-    """An object on top, without alternatives: all vendors behind Bedrock refuse both."""
-    schema = tool.schema
-    if not schema:
-        return _EMPTY
-    dropped = [name for name in _NOT_ON_TOP if name in schema]
-    if schema.get("type") == "object" and not dropped:
-        return schema
-    found: dict[str, Any] = {}
-    for name in dropped:
-        report.drop(f"tools.{tool.name}.schema.{name}", "not_on_top_level")
-        for one in schema[name] if isinstance(schema[name], list) else ():
-            if isinstance(one, dict) and isinstance(one.get("properties"), dict):
-                found.update(one["properties"])
-    legal = {name: value for name, value in schema.items() if name not in dropped}
-    return {**legal, "type": "object", "properties": {**found, **(legal.get("properties") or {})}}
 
 
 def _has_calls(turn: Turn) -> bool:

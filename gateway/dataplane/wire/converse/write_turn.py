@@ -19,9 +19,9 @@ from gateway.dataplane.wire.converse.write_thinking import Mind, written_thinkin
 from gateway.dataplane.wire.converse.write_tools import parallel_switch, written_choice, written_tools
 from gateway.dataplane.wire.fields import encode
 from gateway.dataplane.wire.report import Report
+from gateway.dataplane.wire.translate.claude_thinking import why_no_sampler
 
 _MOST_STOPS: Final = 2500  # InferenceConfiguration.stopSequences
-_LEAST_TOP_P: Final = 0.95  # beside Claude's thinking (AWS, "Extended thinking")
 _STOP_PATH: Final = "/stop_sequence"
 _USER: Final = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}")
 _PLAIN_TIERS: Final = frozenset({"auto", "default", "standard", "standard_only"})
@@ -75,7 +75,10 @@ def _inference(turn: Turn, target: Target, model: Model, mind: Mind, report: Rep
     for name, value, word in (("temperature", turn.temperature, "temperature"), ("top_p", turn.top_p, "topP")):
         if value is None:
             continue
-        why = _why_no_sampler(name, value, turn, model, mind)
+        why = "refused_beside_high_effort" if mind.is_high else ""
+        if model.claude is not None:
+            has_temperature = turn.temperature is not None
+            why = why_no_sampler(name, value, model.claude, is_thinking=mind.is_on, has_temperature=has_temperature)
         if not why:
             config[word] = min(value, 1)  # OpenAI's and Gemini's temperatures go to 2
             why = "above_1" if value > 1 else ""
@@ -87,22 +90,6 @@ def _inference(turn: Turn, target: Target, model: Model, mind: Mind, report: Rep
     if turn.stop:
         config.update(_stops(turn.stop, model, report))
     return config
-
-
-def _why_no_sampler(name: str, value: float, turn: Turn, model: Model, mind: Mind) -> str:
-    """Why temperature or top_p cannot be sent; '' when it can."""
-    facts = model.claude
-    if mind.is_high:
-        return "refused_beside_high_effort"
-    if facts is None:
-        return ""
-    if not facts.takes_sampling:
-        return "not_by_this_model"
-    if mind.is_on and (name == "temperature" or value < _LEAST_TOP_P):
-        return "refused_beside_thinking"
-    if name == "top_p" and turn.temperature is not None and not mind.is_on and not facts.takes_both_samplers:
-        return "refused_beside_temperature"
-    return ""
 
 
 def _stops(stop: list[str], model: Model, report: Report) -> dict[str, Any]:
@@ -120,10 +107,12 @@ def _top_k(fields: dict[str, Any], turn: Turn, model: Model, mind: Mind, report:
         return
     if model.family == "nova":
         fields["inferenceConfig"] = {"topK": turn.top_k}
-    elif model.claude is not None and model.claude.takes_sampling and not mind.is_on:
-        fields["top_k"] = turn.top_k
+    elif model.claude is None:
+        report.drop("top_k")
+    elif why := why_no_sampler("top_k", turn.top_k, model.claude, is_thinking=mind.is_on, has_temperature=False):
+        report.drop("top_k", why)
     else:
-        report.drop("top_k", "refused_beside_thinking" if mind.is_on else "unsupported")
+        fields["top_k"] = turn.top_k
 
 
 def _format(body: dict[str, Any], form: Format, model: Model, report: Report) -> None:

@@ -8,27 +8,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
-
 from gateway.dataplane.wire.canon import ErrorKind, Fault
+from gateway.dataplane.wire.lenient import decoded, kind_of_status, retry_after_s, string
 
-_decode = msgspec.json.Decoder().decode
 _MESSAGE_CHARS = 4000
 
-_KINDS: Final[dict[int, ErrorKind]] = {
-    400: "bad_request",
-    401: "authentication",
-    403: "permission",
-    404: "not_found",
-    408: "timeout",
-    413: "too_large",
-    429: "rate_limit",
-    500: "server",
-    502: "server",
-    503: "overloaded",
-    504: "timeout",
-    529: "overloaded",
-}
 _STATUSES: Final[dict[ErrorKind, tuple[int, str]]] = {
     "bad_request": (400, "INVALID_ARGUMENT"),
     "context_window": (400, "INVALID_ARGUMENT"),
@@ -54,10 +38,7 @@ _RETRY_IN = re.compile(r"retry in (\d+(?:\.\d+)?)s", re.I)
 
 def read_error(status: int, headers: Mapping[str, str], body: bytes) -> Fault:
     """A provider's error answer. What is no error object is told as it is."""
-    try:
-        found = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        found = None
+    found = decoded(body)
     if isinstance(found, list) and found:  # without `alt=sse` the stream's endpoint answers an array
         found = found[0]
     error = found.get("error") if isinstance(found, dict) else None
@@ -69,11 +50,7 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> Fault:
 
 def fault_of(error: dict[str, Any], status: int = 0, headers: Mapping[str, str] | None = None) -> Fault:
     """The Fault of an error object. `status` 0: it came inside a stream, and its own `code` says the kind."""
-    message = error.get("message")
-    message = message if isinstance(message, str) else ""
-    code = error.get("code")
-    word = error.get("status")
-    word = word if isinstance(word, str) else ""
+    message, word, code = string(error, "message"), string(error, "status"), error.get("code")
     details = [row for row in error.get("details") or () if isinstance(row, dict)] if _has_list(error) else []
     reason = _member(details, "ErrorInfo", "reason")
     number = status or (code if isinstance(code, int) and not isinstance(code, bool) else 0)
@@ -84,7 +61,7 @@ def fault_of(error: dict[str, Any], status: int = 0, headers: Mapping[str, str] 
         code=reason or word or (str(code) if code is not None else ""),
         type=word,
         param=_field(details),
-        retry_after_s=_retry_after_s(details, headers or {}, message),
+        retry_after_s=_wait_s(details, headers or {}, message),
     )
 
 
@@ -107,7 +84,7 @@ def _kind(number: int, word: str, reason: str, message: str) -> ErrorKind:
         return "too_large"
     if not number:
         number = next((code for code, status in _STATUSES.values() if status == word), 500)
-    return _KINDS.get(number, "bad_request" if 400 <= number < 500 else "server")
+    return kind_of_status(number)
 
 
 def _has_list(error: dict[str, Any]) -> bool:
@@ -130,7 +107,7 @@ def _field(details: list[dict[str, Any]]) -> str:
     return ""
 
 
-def _retry_after_s(details: list[dict[str, Any]], headers: Mapping[str, str], message: str) -> float:
+def _wait_s(details: list[dict[str, Any]], headers: Mapping[str, str], message: str) -> float:
     """The longest wait of those told: RetryInfo rounds down what the message says to the nanosecond."""
     told = [-1.0]
     delay = _DELAY.fullmatch(_member(details, "RetryInfo", "retryDelay"))
@@ -139,7 +116,4 @@ def _retry_after_s(details: list[dict[str, Any]], headers: Mapping[str, str], me
     words = _RETRY_IN.search(message)
     if words is not None:
         told.append(float(words[1]))
-    header = headers.get("retry-after", "")
-    if header.isascii() and header.isdigit():
-        told.append(float(header))
-    return max(told)
+    return max(*told, retry_after_s(headers))

@@ -21,6 +21,7 @@ import re
 from typing import Any, Final
 
 from gateway.dataplane.wire.codec import Target
+from gateway.dataplane.wire.translate.effort import gemini_version
 
 NAME: Final = "gemini.generate"
 
@@ -47,8 +48,6 @@ OWN_PARTS: Final = frozenset(
 """What a part can hold beside text, functionCall and functionResponse: members that are an Opaque's kind here."""
 
 _UNDERSCORE = re.compile(r"_([a-z0-9])")
-_VERSION = re.compile(r"gemini-(\d)(?:\.(\d))?")
-_NEWEST = (9, 0)
 
 
 def camel(obj: dict[str, Any]) -> dict[str, Any]:
@@ -63,27 +62,21 @@ def _upper(found: re.Match[str]) -> str:
     return found[1].upper()
 
 
-def version(model: str) -> tuple[int, int]:
-    """2.5 of `gemini-2.5-pro` as (2, 5). A name that does not say it (`gemini-flash-latest`) counts as the newest."""
-    found = _VERSION.search(model.lower())
-    return (int(found[1]), int(found[2] or 0)) if found else _NEWEST
-
-
 def is_from_3(model: str) -> bool:
     """Whether the model is of generation 3 or later."""
-    return version(model) >= (3, 0)
+    return gemini_version(model) >= (3, 0)
 
 
 def takes_json_schema(target: Target) -> bool:
     """Whether tools and formats can be declared in JSON Schema; else in the older subset of OpenAPI."""
-    return target.vendor in ("", "google") and version(target.model) >= (2, 0)
+    return target.vendor in ("", "google") and gemini_version(target.model) >= (2, 0)
 
 
 def takes_validated(target: Target) -> bool:
     """Whether the model can be held to the tools' schemas while it chooses freely between words and calls."""
-    return target.vendor in ("", "google") and version(target.model) >= (2, 5)
+    return target.vendor in ("", "google") and gemini_version(target.model) >= (2, 5)
 
 
 def takes_penalties(model: str) -> bool:
     """Whether presencePenalty and frequencyPenalty may be set."""
-    return version(model) == (2, 0)
+    return gemini_version(model) == (2, 0)

@@ -3,7 +3,7 @@
 It comes arranged (`translate/arrange.py`): every call has its result, in the message after it.
 
 - messages of one role are one content, but the results of calls stand alone in theirs, right after the calls and in their order;
-- system and developer messages before the conversation join the instructions; later ones become user text in a wrapper;
+- system and developer messages go the way of `translate.instructions`;
 - thinking goes back only to whom it came from; a call of Gemini 3 without a signature gets the word that skips the check, in every
   model turn, so that the contents do not change when a turn ends (prefix caches);
 - filler stands only where Google refuses its absence: before a model's first content, and beside media without a word.
@@ -21,6 +21,7 @@ from gateway.dataplane.wire.generate.write_part import (
     response_part,
 )
 from gateway.dataplane.wire.report import Report
+from gateway.dataplane.wire.translate.instructions import count_leading, is_instruction, reminder
 from gateway.dataplane.wire.translate.reasoning import report_unsent, same_origin
 
 _FILLER: Final = " "
@@ -28,7 +29,7 @@ _FILLER: Final = " "
 
 def write_instructions(turn: Turn, report: Report) -> Json | None:
     """`systemInstruction`: the instructions, and the system messages that the conversation begins with."""
-    leading = turn.messages[: _count_leading(turn)]
+    leading = turn.messages[: count_leading(turn.messages)]
     parts: list[Json] = []
     for message in (*([turn.instructions] if turn.instructions else []), *leading):
         for part in message.parts:
@@ -43,17 +44,10 @@ def write_instructions(turn: Turn, report: Report) -> Json | None:
 def write_contents(turn: Turn, target: Target, report: Report) -> list[Json]:
     """`contents`; at least one."""
     writer = _Contents(target, report)
-    count = _count_leading(turn)
+    count = count_leading(turn.messages)
     for index, message in enumerate(turn.messages[count:], count):
         writer.message(message, f"messages[{index}]")
     return writer.end()
-
-
-def _count_leading(turn: Turn) -> int:
-    for index, message in enumerate(turn.messages):
-        if message.role not in ("system", "developer"):
-            return index
-    return len(turn.messages)
 
 
 def _kind(part: object) -> str:
@@ -81,11 +75,10 @@ class _Contents:
                 self._model_part(part, what)
             return
         self._end_model()
-        is_user = message.role in ("user", "tool")
         for part in message.parts:
             if isinstance(part, Text | Refusal):
                 if part.text:
-                    words = part.text if is_user else f"<{message.role}>\n{part.text}\n</{message.role}>"
+                    words = reminder(part.text) if is_instruction(message) else part.text
                     self._user.append({"text": words})
             elif isinstance(part, Media):
                 piece = media_part(part, what, self._report)

@@ -2,17 +2,16 @@
 
 from typing import Any, Final
 
-from msgspec import DecodeError
-from msgspec.json import Decoder
-
 from gateway.base.core.errors import UpstreamProtocolError
 from gateway.base.core.usage import Usage
 from gateway.dataplane.wire.canon import Answer, Opaque, Part, Reasoning, Refusal, Text, ToolCall
 from gateway.dataplane.wire.codec import Asked
+from gateway.dataplane.wire.fault import unsaid
 from gateway.dataplane.wire.fields import encode
+from gateway.dataplane.wire.lenient import answer_object, string
 from gateway.dataplane.wire.messages.error import fault_of
 from gateway.dataplane.wire.messages.names import CITATIONS, NAME, is_anthropics
-from gateway.dataplane.wire.messages.stop import PASSED, is_awaited, problem_of, stop_of, stop_word
+from gateway.dataplane.wire.messages.stop import PASSED, is_awaited, stop_of, stop_word
 from gateway.dataplane.wire.messages.usage import usage_object
 from gateway.dataplane.wire.messages.write_block import input_of
 from gateway.dataplane.wire.translate.count import estimated_tokens
@@ -23,17 +22,11 @@ _CHARS_PER_TOKEN: Final = 4
 _PASSED: Final = ("context_management", "input_transformations", "diagnostics")
 """Members of an answer that only this dialect has, and its clients know."""
 _KNOWN: Final = frozenset({"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage", *PASSED})
-_decode = Decoder().decode
 
 
 def read_answer(body: bytes) -> Answer:
     """See `Codec.read_answer`."""
-    try:
-        answer = _decode(body)
-    except (DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise UpstreamProtocolError(f"the provider's answer is not JSON: {exc}") from exc
-    if not isinstance(answer, dict):
-        raise UpstreamProtocolError("the provider's answer is not a JSON object")
+    answer = answer_object(body)
     if "content" not in answer:
         if "error" in answer:
             said = fault_of(answer["error"]).message
@@ -45,8 +38,8 @@ def read_answer(body: bytes) -> Answer:
     parts = [part for block in content if (part := part_of(block)) is not None] if isinstance(content, list) else []
     usage = answer.get("usage")
     return Answer(
-        id=_text(answer, "id"),
-        model=_text(answer, "model"),
+        id=string(answer, "id"),
+        model=string(answer, "model"),
         parts=parts,
         stop=stop_of(
             answer,
@@ -64,17 +57,17 @@ def part_of(block: Any) -> Part | None:
         return None
     if kind == "text":
         citations = block.get("citations")
-        return Text(text=_text(block, "text"), citations=citations if isinstance(citations, list) else None)
+        return Text(text=string(block, "text"), citations=citations if isinstance(citations, list) else None)
     if kind == "thinking":
-        return Reasoning(text=_text(block, "thinking"), signature=_text(block, "signature"))
+        return Reasoning(text=string(block, "thinking"), signature=string(block, "signature"))
     if kind == "redacted_thinking":
-        return Reasoning(signature=_text(block, "data"), is_redacted=True)
+        return Reasoning(signature=string(block, "data"), is_redacted=True)
     if kind == "tool_use":
         given = block.get("input")
         caller = block.get("caller")
         return ToolCall(
-            id=_text(block, "id"),
-            name=_text(block, "name"),
+            id=string(block, "id"),
+            name=string(block, "name"),
             arguments=given if isinstance(given, str) else encode({} if given is None else given).decode(),
             extra={"caller": caller} if caller is not None else None,
         )
@@ -85,7 +78,7 @@ def write_answer(answer: Answer, asked: Asked) -> bytes:
     """See `Codec.write_answer`. Raises UpstreamProtocolError where the answer ended in a way that no client may take for its end."""
     word = stop_word(answer.stop, has_calls=any(map(is_awaited, answer.parts)))
     if word is None:
-        raise UpstreamProtocolError(problem_of(answer.stop))
+        raise UpstreamProtocolError(unsaid(answer.stop).message)
     blocks = [block for part in answer.parts if (block := block_of(part)) is not None]
     message: _Block = {
         "id": message_id(answer.id, asked),
@@ -144,8 +137,3 @@ def citations_of(citations: list[Any] | None) -> list[Any]:
 def _estimated(asked: Asked, blocks: list[_Block]) -> Usage:
     """For a provider that tells no usage."""
     return Usage(input_tokens=estimated_tokens(asked.turn), output_tokens=len(encode(blocks)) // _CHARS_PER_TOKEN + 1)
-
-
-def _text(holder: _Block, name: str) -> str:
-    value = holder.get(name)
-    return value if isinstance(value, str) else ""

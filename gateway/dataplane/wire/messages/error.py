@@ -7,11 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from msgspec import DecodeError
-from msgspec.json import Decoder
-
 from gateway.dataplane.wire.canon import ErrorKind, Fault
 from gateway.dataplane.wire.fault import told
+from gateway.dataplane.wire.lenient import decoded, kind_of_status, retry_after_s, string
 from gateway.dataplane.wire.messages.names import NAME
 
 _KIND_BY_TYPE: Final[dict[str, ErrorKind]] = {
@@ -26,20 +24,6 @@ _KIND_BY_TYPE: Final[dict[str, ErrorKind]] = {
     "gateway_timeout_error": "timeout",
     "overloaded_error": "overloaded",
     "api_error": "server",
-}
-_KIND_BY_STATUS: Final[dict[int, ErrorKind]] = {
-    400: "bad_request",
-    401: "authentication",
-    402: "permission",
-    403: "permission",
-    404: "not_found",
-    408: "timeout",
-    413: "too_large",
-    422: "bad_request",
-    429: "rate_limit",
-    503: "overloaded",
-    504: "timeout",
-    529: "overloaded",
 }
 _TYPE: Final[dict[ErrorKind, str]] = {
     "bad_request": "invalid_request_error",
@@ -62,24 +46,23 @@ _FULL: Final = re.compile(
 """How Anthropic says that the context is full, and how those do who imitate it."""
 _BLAMED: Final = re.compile(r"^([a-z_]+(?:\.[A-Za-z0-9_]+)*): ")
 _SHOWN_BYTES: Final = 2000
-_decode = Decoder().decode
 
 
 def read_error(status: int, headers: Mapping[str, str], body: bytes) -> Fault:
     """A provider's error answer. The words stay; where there are none in a known place, the start of the body is shown."""
     error = _error_in(body)
-    message = _text(error, "message") or body[:_SHOWN_BYTES].decode("utf-8", "replace").strip()
-    word = _text(error, "type")
+    message = string(error, "message") or body[:_SHOWN_BYTES].decode("utf-8", "replace").strip()
+    word = string(error, "type")
     details = error.get("details")
     blamed = _BLAMED.match(message)
     return Fault(
         kind=kind_of(word, message, status),
         message=message,
         status=status,
-        code=_text(error, "code") or (_text(details, "error_code") if isinstance(details, dict) else ""),
+        code=string(error, "code") or (string(details, "error_code") if isinstance(details, dict) else ""),
         type=word,
         param=blamed[1] if blamed else "",
-        retry_after_s=_retry_after(headers),
+        retry_after_s=retry_after_s(headers),
     )
 
 
@@ -87,15 +70,15 @@ def fault_of(error: Any) -> Fault:
     """The `error` object of an `error` event, or of an answer that is none, with status 200."""
     if not isinstance(error, dict):
         error = {"message": error if isinstance(error, str) else ""}
-    word = _text(error, "type")
-    message = _text(error, "message") or "the provider reported an error without a word"
-    return Fault(kind=kind_of(word, message, 0), message=message, code=_text(error, "code"), type=word)
+    word = string(error, "type")
+    message = string(error, "message") or "the provider reported an error without a word"
+    return Fault(kind=kind_of(word, message, 0), message=message, code=string(error, "code"), type=word)
 
 
 def kind_of(word: str, message: str, status: int) -> ErrorKind:
     """What kind of failure it is; `word` is its type. The message says more than the type when the context is full, and the type more than the status."""
-    by_status = _KIND_BY_STATUS.get(status)
-    kind = _KIND_BY_TYPE.get(word) or by_status or ("bad_request" if 400 <= status < 500 else "server")
+    by_status = kind_of_status(status)
+    kind = _KIND_BY_TYPE.get(word) or by_status
     if kind in ("bad_request", "too_large") and _FULL.search(message):
         return "context_window"
     if kind == "bad_request" and by_status in ("too_large", "rate_limit", "overloaded", "authentication"):
@@ -110,10 +93,7 @@ def error_object(fault: Fault) -> dict[str, Any]:
 
 def _error_in(body: bytes) -> dict[str, Any]:
     """`{"type":"error","error":{…}}`, the same without its type, or what imitations make of it."""
-    try:
-        found = _decode(body)
-    except (DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
+    found = decoded(body)
     if not isinstance(found, dict):
         return {}
     error = found.get("error")
@@ -123,20 +103,3 @@ def _error_in(body: bytes) -> dict[str, Any]:
         return {"message": error}
     message = found.get("message") or found.get("detail") or found.get("msg")
     return {"message": message, "code": found.get("code"), "type": ""} if isinstance(message, str) else {}
-
-
-def _text(holder: dict[str, Any], name: str) -> str:
-    value = holder.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds; a date is left alone, for there is no clock here."""
-    for name, per_second in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        try:
-            asked = float(headers.get(name, "")) / per_second
-        except ValueError:
-            continue
-        if 0 <= asked < 1e9:
-            return asked
-    return -1.0

@@ -30,7 +30,6 @@ _WRITTEN: Final[dict[StopReason, str]] = {
     "content_filter": "refusal",
     "context_window": "model_context_window_exceeded",
 }
-_NOT_SAID: Final = "nothing"
 PASSED: Final = ("stop_details", "container")
 """What stands beside the reason and only this dialect knows."""
 
@@ -70,12 +69,3 @@ def stop_word(stop: Stop, *, has_calls: bool) -> str | None:
     if stop.reason == "pause" and stop.raw == "compaction":
         return stop.raw
     return _WRITTEN.get(stop.reason)
-
-
-def problem_of(stop: Stop) -> str:
-    """What to tell a client about an end that `stop_word` has no word for."""
-    if stop.reason == "malformed_call":
-        return f"the model wrote a tool call that its provider could not read ({stop.raw or _NOT_SAID}); ask again"
-    if stop.reason == "cancelled":
-        return "the provider cancelled the answer before it was complete; ask again"
-    return f"the provider ended the answer without a known reason (`{stop.raw or _NOT_SAID}`)"

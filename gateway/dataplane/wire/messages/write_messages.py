@@ -1,9 +1,7 @@
 """The conversation of a Turn → `system` and `messages`. Traps 6, 17, 30, 31, 33.
 
-Policy for system and developer messages, which Anthropic takes at the top only (models before Opus 4.8 refuse the role in the
-conversation): those before the first word of user or assistant join `system`, in their order and with their breakpoints; later
-ones keep their place, as a user's text in `<system-reminder>` tags. That is how Claude Code itself speaks to the model, and it
-leaves what came before unchanged, so that the cache still fits. A turn of this dialect for Anthropic keeps its own form.
+System and developer messages go the way of `translate.instructions`, with their breakpoints (models before Opus 4.8 refuse the role
+in the conversation). A turn of this dialect for Anthropic keeps its own form.
 
 User and assistant alternate: neighbours of one role are merged. In a user's message the tool results come first.
 """
@@ -17,6 +15,7 @@ from gateway.dataplane.wire.messages.cache import Marks, Ttl
 from gateway.dataplane.wire.messages.names import NAME
 from gateway.dataplane.wire.messages.write_block import BlockWriter
 from gateway.dataplane.wire.report import Report
+from gateway.dataplane.wire.translate.instructions import count_leading, is_instruction, reminder
 
 _Block = dict[str, Any]
 _THINKING: Final = ("thinking", "redacted_thinking")
@@ -24,11 +23,6 @@ _BEGINNING: Final = "The conversation begins with the assistant's words:"
 """Stands in where a client's history begins with the assistant: the first message must be the user's."""
 _BEGIN: Final = "Begin."
 """Stands in where a client sends instructions only: there must be a message."""
-
-
-def reminder(text: str) -> str:
-    """An instruction inside the conversation, as a user's text."""
-    return f"<system-reminder>\n{text}\n</system-reminder>"
 
 
 class Conversation:
@@ -42,7 +36,7 @@ class Conversation:
         self._marks, self._report = marks, report
         self._dropped_words = -1
         self.messages: list[_Block] = []
-        first = 0 if self.keeps_form else _first_word(turn.messages)
+        first = 0 if self.keeps_form else count_leading(turn.messages)
         self.system = self._system(turn, turn.messages[:first])
         for at in range(first, len(turn.messages)):
             self._message(turn.messages[at], f"messages[{at}]", at)
@@ -81,7 +75,7 @@ class Conversation:
 
     def _message(self, message: Message, path: str, at: int) -> None:
         role = message.role
-        if role in ("system", "developer"):
+        if is_instruction(message):
             if not self.keeps_form:
                 self._reminder(message, path)
                 return
@@ -169,13 +163,6 @@ def _said(text: str) -> _Block:
     return {"role": "user", "content": [{"type": "text", "text": text}]}
 
 
-def _first_word(messages: list[Message]) -> int:
-    for at, message in enumerate(messages):
-        if message.role not in ("system", "developer"):
-            return at
-    return len(messages)
-
-
 def _merged(messages: Any) -> list[_Block]:
     out: list[_Block] = []
     for message in messages:
@@ -188,17 +175,6 @@ def _merged(messages: Any) -> list[_Block]:
 
 def _last_markable(blocks: list[_Block]) -> _Block | None:
     return next((block for block in reversed(blocks) if block["type"] not in _THINKING), None)
-
-
-def broken_thinking(messages: list[_Block]) -> bool:
-    """Whether the last answer called tools without the signed thinking before them that a thinking budget needs (trap 17)."""
-    for message in reversed(messages):
-        if message["role"] == "assistant":
-            content = message["content"]
-            if not isinstance(content, list) or not any(block["type"] == "tool_use" for block in content):
-                return False
-            return bool(content[0]["type"] not in _THINKING)
-    return False
 
 
 def is_prefilled(messages: list[_Block]) -> bool:

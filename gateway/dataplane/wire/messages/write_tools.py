@@ -35,7 +35,7 @@ def write_tools(turn: Turn, target: Target, marks: Marks, report: Report, *, is_
                     continue
                 block = found
         else:
-            block = _own_function(tool) if is_own else _function(tool, path, report)
+            block = _own_function(tool) if is_own else _function(tool, report)
             raw = (tool.extra or {}).get("cache_control") if is_own else None
         written.append(block)
         if tool.cache:
@@ -56,14 +56,14 @@ def _own_function(tool: Tool) -> _Block:
     return block
 
 
-def _function(tool: Tool, path: str, report: Report) -> _Block:
+def _function(tool: Tool, report: Report) -> _Block:
     block: _Block = {"name": tool.name}
     if tool.description:
         block["description"] = tool.description
-    block["input_schema"] = input_schema(tool.schema, f"{path}.{tool.name}", report)
+    block["input_schema"] = input_schema(tool.schema, f"tools.{tool.name}.schema", report)
     if tool.strict:
         # Anthropic's strict schemas know less than OpenAI's and would be refused
-        report.drop("tools.strict", "not_enforced")
+        report.drop(f"tools.{tool.name}.strict", "not_enforced")
     return block
 
 

@@ -4,8 +4,8 @@ Members stand in the order in which the prompt is rendered (tools, system, messa
 last: equal turns give equal bytes, and a turn that continues another has its bytes up to the end of its messages, but for the
 cache breakpoints, which move on.
 
-`max_tokens` is required: the turn's, never more than the model's maximum; else that maximum; else what `models.py` says of the
-model; else 8192, which every model since 2024 can write. Models before 4.5 refuse input and output that together pass the
+`max_tokens` is required: the turn's, never more than the model's maximum; else that maximum; else what `translate.claude` says of
+the model; else 8192, which every model since 2024 can write. Models before 4.5 refuse input and output that together pass the
 window, so there the default shrinks with the estimated input. Trap 38.
 """
 
@@ -15,13 +15,14 @@ from gateway.dataplane.wire.canon import Turn
 from gateway.dataplane.wire.codec import Target
 from gateway.dataplane.wire.fields import encode
 from gateway.dataplane.wire.messages.cache import Marks, mark_agent
-from gateway.dataplane.wire.messages.models import claude_of
 from gateway.dataplane.wire.messages.names import MARK, NAME
 from gateway.dataplane.wire.messages.schema import answer_schema
-from gateway.dataplane.wire.messages.thinking import Mind, sampling
-from gateway.dataplane.wire.messages.write_messages import Conversation, broken_thinking, is_prefilled
+from gateway.dataplane.wire.messages.thinking import own_mind, sampling
+from gateway.dataplane.wire.messages.write_messages import Conversation, is_prefilled
 from gateway.dataplane.wire.messages.write_tools import write_choice, write_tools
 from gateway.dataplane.wire.report import Report
+from gateway.dataplane.wire.translate.claude import claude_of
+from gateway.dataplane.wire.translate.claude_thinking import Mind, mind_of
 from gateway.dataplane.wire.translate.count import estimated_tokens
 
 _Block = dict[str, Any]
@@ -37,14 +38,15 @@ def write_turn(turn: Turn, target: Target, report: Report) -> bytes:
     marks = Marks()
     tools = write_tools(turn, target, marks, report, is_own=is_own)
     talk = Conversation(turn, target, marks, report)
-    limit, most = _limit(turn, target, is_own=is_own)
-    mind = Mind(turn, target, limit, most, report, is_own=is_own)
+    limit = _limit(turn, target, is_own=is_own)
     choice = write_choice(turn, tools, report, is_own=is_own)
-    if not is_own:
-        choice = _allowed(choice, mind, target, report)
-        _without_prefill(talk, mind, target, report)
-    if mind.has_budget and broken_thinking(talk.messages):
-        mind.stop("no_signed_thinking_in_history")
+    if is_own:
+        mind = own_mind(turn.thinking, limit)
+    else:
+        is_given = turn.max_output_tokens is not None
+        mind = mind_of(turn, target, claude_of(target.model), limit, report, is_limit_given=is_given)
+        choice = _allowed(choice, target, report)
+        _without_prefill(talk, target, report)
     _mark(turn, target, tools, talk, marks)
 
     body: _Block = {"model": target.model}
@@ -66,77 +68,56 @@ def write_turn(turn: Turn, target: Target, report: Report) -> bytes:
     if turn.is_stream:
         body["stream"] = True
     if is_own:
-        _own(body, turn, mind)
+        _own(body, turn)
     else:
         _foreign(body, turn, report)
     return encode(body)
 
 
-# === limits ===
-
-
-def _limit(turn: Turn, target: Target, *, is_own: bool) -> tuple[int, int]:
-    """`max_tokens`, and the most it may be (0: unknown)."""
+def _limit(turn: Turn, target: Target, *, is_own: bool) -> int:
+    """`max_tokens`."""
     model = claude_of(target.model)
     most = target.max_output_tokens
     given = turn.max_output_tokens
     if given is not None:
-        return (given if is_own or not most else max(1, min(given, most))), most
+        return given if is_own or not most else max(1, min(given, most))
     limit = most or (model.most_output_tokens if model is not None else _DEFAULT_LIMIT)
     window = target.context_window_tokens
     if window and (model is None or model.has_window_check):
         limit = min(limit, max(_LEAST_LIMIT, window - estimated_tokens(turn)))
-    return limit, most
+    return limit
 
 
-# === what does not go together ===
-
-
-def _allowed(choice: _Block | None, mind: Mind, target: Target, report: Report) -> _Block | None:
-    """A forced tool is refused by some models, and beside thinking where thinking can be off (trap 14).
-
-    Anthropic's API takes it with adaptive thinking by now, Bedrock and older hosts of the same models do not; what the client
-    forces counts more than what it leaves to the model.
-    """
-    if choice is None or choice["type"] not in ("any", "tool"):
+def _allowed(choice: _Block | None, target: Target, report: Report) -> _Block | None:
+    """A forced tool is refused by some models (trap 14)."""
+    claude = claude_of(target.model)
+    if choice is None or choice["type"] not in ("any", "tool") or claude is None or claude.takes_forced_tools:
         return choice
-    model = claude_of(target.model)
-    if model is not None and not model.takes_forced_tools:
-        report.drop("tool_choice", "not_forced")
-        kept = {"type": "auto"}
-        if "disable_parallel_tool_use" in choice:
-            return {**kept, "disable_parallel_tool_use": True}
-        return kept
-    if mind.is_on and (model is None or model.off):
-        mind.stop("forced_tool_choice")
-    return choice
+    report.drop("tool_choice", "not_forced")
+    kept = {"type": "auto"}
+    return {**kept, "disable_parallel_tool_use": True} if "disable_parallel_tool_use" in choice else kept
 
 
-def _without_prefill(talk: Conversation, mind: Mind, target: Target, report: Report) -> None:
-    """The beginning of an answer, written by the client: newer models refuse it, older ones beside thinking (trap 26)."""
+def _without_prefill(talk: Conversation, target: Target, report: Report) -> None:
+    """The beginning of an answer, written by the client: newer models refuse it (trap 26)."""
     if not is_prefilled(talk.messages):
         return
     model = claude_of(target.model)
     last = talk.messages[-1]["content"]
-    if model is not None and not model.takes_prefill:
-        report.drop(f"messages[{len(talk.messages) - 1}]", "prefill")
-        while last and last[-1]["type"] == "text":
-            last.pop()
-        if not last:
-            talk.messages.pop()
+    if model is None or model.takes_prefill:
+        last[-1]["text"] = last[-1]["text"].rstrip()  # white space at the end is refused
         return
-    last[-1]["text"] = last[-1]["text"].rstrip()  # white space at the end is refused
-    if mind.is_on:
-        mind.stop("prefill")
+    report.drop(f"messages[{len(talk.messages) - 1}]", "prefill")
+    while last and last[-1]["type"] == "text":
+        last.pop()
+    if not last:
+        talk.messages.pop()
 
 
 def _mark(turn: Turn, target: Target, tools: list[_Block], talk: Conversation, marks: Marks) -> None:
     if not marks and not turn.cache and turn.dialect != NAME and target.vendor == "anthropic":
         mark_agent(tools, talk.system if isinstance(talk.system, list) else [], talk.messages, marks)
     marks.settle(3 if turn.cache else 4)
-
-
-# === the rest ===
 
 
 def _output_config(body: _Block, turn: Turn, target: Target, mind: Mind, report: Report, *, is_own: bool) -> None:
@@ -168,7 +149,7 @@ def _stops(stop: list[str], report: Report, *, is_own: bool) -> _Block:
     return {"stop_sequences": kept} if kept else {}
 
 
-def _own(body: _Block, turn: Turn, mind: Mind) -> None:
+def _own(body: _Block, turn: Turn) -> None:
     """What only this dialect knows goes back as it came."""
     if turn.service_tier:
         body["service_tier"] = turn.service_tier
@@ -181,26 +162,6 @@ def _own(body: _Block, turn: Turn, mind: Mind) -> None:
     for name, value in (turn.extra or {}).items():
         if name != "output_config":
             body[name] = value
-    if mind.is_stopped:
-        _without_thinking_edits(body)
-
-
-def _without_thinking_edits(body: _Block) -> None:
-    """`clear_thinking_20251015` is refused where nothing thinks; Claude Code always asks for it."""
-    management = body.get("context_management")
-    if not isinstance(management, dict) or not isinstance(edits := management.get("edits"), list):
-        return
-    kept = [
-        edit
-        for edit in edits
-        if not (isinstance(edit, dict) and str(edit.get("type", "")).startswith("clear_thinking"))
-    ]
-    if len(kept) == len(edits):
-        return
-    if kept:
-        body["context_management"] = {**management, "edits": kept}
-    else:
-        del body["context_management"]
 
 
 def _foreign(body: _Block, turn: Turn, report: Report) -> None:

@@ -24,11 +24,12 @@ from gateway.dataplane.wire.canon import (
     ToolCall,
 )
 from gateway.dataplane.wire.codec import Asked
+from gateway.dataplane.wire.fault import unsaid
 from gateway.dataplane.wire.fields import encode
 from gateway.dataplane.wire.messages.answer import citations_of, message_id
 from gateway.dataplane.wire.messages.error import error_object
 from gateway.dataplane.wire.messages.names import is_anthropics
-from gateway.dataplane.wire.messages.stop import PASSED, is_awaited, problem_of, stop_word
+from gateway.dataplane.wire.messages.stop import PASSED, is_awaited, stop_word
 from gateway.dataplane.wire.messages.usage import delta_usage_object, usage_object
 from gateway.dataplane.wire.translate.count import estimated_tokens
 from gateway.dataplane.wire.translate.unwrap import INPUT
@@ -123,7 +124,7 @@ class Writer:
         stop = event.stop
         word = stop_word(stop, has_calls=self._has_calls)
         if word is None:
-            self._fail({"type": "api_error", "message": problem_of(stop)}, out)
+            self._fail(error_object(unsaid(stop)), out)
             return
         self._start(out)
         delta: dict[str, Any] = {"stop_reason": word, "stop_sequence": stop.sequence or None}

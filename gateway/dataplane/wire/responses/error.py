@@ -7,12 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from msgspec import DecodeError
-from msgspec.json import Decoder
-
 from gateway.dataplane.wire.canon import ErrorKind, Fault
+from gateway.dataplane.wire.fault import CODES
+from gateway.dataplane.wire.lenient import decoded, kind_of_status, retry_after_s
 
-_decode = Decoder().decode
 _SHOWN_CHARS: Final = 2000
 
 _KIND_OF_CODE: Final[dict[str, ErrorKind]] = {
@@ -46,17 +44,6 @@ _KIND_OF_CODE: Final[dict[str, ErrorKind]] = {
     "invalid_prompt": "bad_request",
     "invalid_request_error": "bad_request",
 }
-_KIND_OF_STATUS: Final[dict[int, ErrorKind]] = {
-    401: "authentication",
-    403: "permission",
-    404: "not_found",
-    408: "timeout",
-    413: "too_large",
-    429: "rate_limit",
-    503: "overloaded",
-    504: "timeout",
-    529: "overloaded",
-}
 _OVERFLOW: Final = re.compile(
     r"context (?:window|length)|maximum context|context_length|prompt is too long|input is too long|too many tokens in"
     r"|exceeds? (?:the |this )?(?:model'?s )?(?:maximum |max )?(?:context|token limit|input token|prompt length)"
@@ -71,17 +58,14 @@ _SECONDS: Final = {"ms": 0.001, "milli": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0
 
 def read_error(status: int, headers: Mapping[str, str], body: bytes) -> Fault:
     """A provider's error answer. Its words are kept whatever the shape; never raises."""
-    try:
-        found = _decode(body)
-    except (DecodeError, UnicodeDecodeError, RecursionError):
-        found = None
+    found = decoded(body)
     obj = found[0] if isinstance(found, list) and found else found
     if not isinstance(obj, dict):
         obj = {"message": body[:_SHOWN_CHARS].decode("utf-8", "replace").strip()}
-    return fault_of(obj, status, _asked_to_wait(headers))
+    return fault_of(obj, status, retry_after_s(headers))
 
 
-def fault_of(obj: dict[str, Any], status: int = 0, retry_after_s: float = -1.0) -> Fault:
+def fault_of(obj: dict[str, Any], status: int = 0, wait_s: float = -1.0) -> Fault:
     """The Fault of an error object: `{"error": {…}}`, `{"error": "…"}` (xAI), or the members at the top (in streams)."""
     inner = obj.get("error")
     error: dict[str, Any] = inner if isinstance(inner, dict) else obj
@@ -89,8 +73,8 @@ def fault_of(obj: dict[str, Any], status: int = 0, retry_after_s: float = -1.0) 
     code, kind = _text(error, "code") or _text(obj, "code"), _text(error, "type")
     if kind == "error":  # the type of the event, not of the error
         kind = ""
-    if retry_after_s < 0 and (told := _TRY_AGAIN.search(message)):
-        retry_after_s = sum(float(count) * _SECONDS[unit.lower()] for count, unit in _PIECE.findall(told[1]))
+    if wait_s < 0 and (told := _TRY_AGAIN.search(message)):
+        wait_s = sum(float(count) * _SECONDS[unit.lower()] for count, unit in _PIECE.findall(told[1]))
     return Fault(
         kind=_kind(status, code, kind, message),
         message=message or code or kind,
@@ -98,7 +82,7 @@ def fault_of(obj: dict[str, Any], status: int = 0, retry_after_s: float = -1.0) 
         code=code,
         type=kind,
         param=_text(error, "param"),
-        retry_after_s=retry_after_s,
+        retry_after_s=wait_s,
     )
 
 
@@ -110,23 +94,10 @@ def _kind(status: int, code: str, kind: str, message: str) -> ErrorKind:
         return "authentication"
     if by_code is not None and by_code not in ("bad_request", "server"):
         return by_code
-    if status in _KIND_OF_STATUS:
-        return _KIND_OF_STATUS[status]
-    by_code = by_code or _KIND_OF_CODE.get(kind)
-    if by_code is not None:
-        return by_code
-    return "bad_request" if 400 <= status < 500 else "server"
-
-
-def _asked_to_wait(headers: Mapping[str, str]) -> float:
-    for name, unit in (("retry-after-ms", 0.001), ("x-ms-retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers[name]) * unit
-        except (KeyError, ValueError):  # a date says nothing without a clock
-            continue
-        if 0 <= seconds < 1e9:
-            return seconds
-    return -1.0
+    by_status = kind_of_status(status)
+    if by_status not in ("bad_request", "server"):
+        return by_status
+    return by_code or _KIND_OF_CODE.get(kind) or by_status
 
 
 def _text(obj: dict[str, Any], name: str) -> str:
@@ -138,19 +109,6 @@ def _text(obj: dict[str, Any], name: str) -> str:
 
 # === for clients ===
 
-_CODE: Final[dict[ErrorKind, str]] = {
-    "bad_request": "invalid_prompt",  # Codex shows the words once, and stops
-    "context_window": "context_length_exceeded",
-    "authentication": "inference_hook_denied",
-    "permission": "inference_hook_denied",
-    "not_found": "model_not_found",
-    "too_large": "invalid_prompt",
-    "rate_limit": "rate_limit_exceeded",  # Codex waits as long as the message says, and tries again
-    "overloaded": "server_is_overloaded",
-    "timeout": "server_error",
-    "content_filter": "content_policy_violation",
-    "server": "server_error",
-}
 _KEPT: Final = frozenset({
     "insufficient_quota",
     "organization_spend_limit_exceeded",
@@ -166,7 +124,7 @@ _KEPT: Final = frozenset({
 
 def failed_error(fault: Fault) -> dict[str, str]:
     """The `error` of a failed response."""
-    code = fault.code if fault.code in _KEPT else _CODE[fault.kind]
+    code = fault.code if fault.code in _KEPT else CODES[fault.kind]
     message = fault.message or "the provider failed without a word"
     if code == "rate_limit_exceeded" and fault.retry_after_s >= 0 and not _TRY_AGAIN.search(message):
         message = f"{message.rstrip('.')}. Please try again in {fault.retry_after_s:g}s."

@@ -10,7 +10,6 @@ from gateway.dataplane.wire.canon import (
     Close,
     Delta,
     Event,
-    Opaque,
     Open,
     Part,
     Reasoning,
@@ -18,6 +17,7 @@ from gateway.dataplane.wire.canon import (
     Text,
     ToolCall,
 )
+from gateway.dataplane.wire.lenient import string
 from gateway.dataplane.wire.responses.output import (
     CALLS,
     Json,
@@ -27,8 +27,8 @@ from gateway.dataplane.wire.responses.output import (
     parts_of,
     reasoning_of,
     rows,
-    string,
 )
+from gateway.dataplane.wire.translate.collect import block_events
 
 TEXT_PARTS = ("output_text", "text", "refusal")
 
@@ -116,7 +116,7 @@ class Growing:
             self.has_refusal |= isinstance(part, Refusal)
             self.has_calls |= isinstance(part, ToolCall)
             self.begin("", "", 0)
-            self.out += _events(self._next, part)
+            self.out += block_events(self._next, part)
             self._next += 1
 
     def _item(self, key: int | str, kind: str, item_id: str) -> Item:
@@ -226,25 +226,3 @@ class Growing:
         if block.is_open:
             block.is_open = False
             self.out.append(Close(block.index))
-
-
-def _events(index: int, part: Part) -> list[Event]:
-    """A part that comes at once."""
-    deltas: list[Event] = []
-    blank: Part = part
-    if isinstance(part, Text | Refusal):
-        blank = type(part)(text="", extra=part.extra)
-        deltas = [Delta(index, "text", part.text)] if part.text else []
-        if isinstance(part, Text):
-            deltas += [Delta(index, "citation", value=citation) for citation in part.citations or ()]
-    elif isinstance(part, ToolCall):
-        blank = ToolCall(part.id, part.name, "", part.kind, part.namespace, part.item_id)
-        deltas = [Delta(index, "arguments", part.arguments)] if part.arguments else []
-    elif isinstance(part, Reasoning):
-        blank = Reasoning(item_id=part.item_id)
-        deltas = [Delta(index, "summary", text, at) for at, text in enumerate(part.summary or ()) if text]
-        deltas += [Delta(index, "text", part.text)] if part.text else []
-        deltas += [Delta(index, "signature", part.signature)] if part.signature else []
-    elif not isinstance(part, Opaque):
-        return []
-    return [Open(index, blank), *deltas, Close(index)]

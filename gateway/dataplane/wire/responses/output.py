@@ -9,17 +9,12 @@ from typing import Any
 
 from gateway.dataplane.wire.canon import Opaque, Part, Reasoning, Refusal, Text, ToolCall
 from gateway.dataplane.wire.fields import encode
+from gateway.dataplane.wire.lenient import string
 from gateway.dataplane.wire.responses.names import CLIENT_SEARCH, LOCAL_SHELL
 
 Json = Mapping[str, Any]
 CALLS = frozenset({"function_call", "custom_tool_call"})
 """Calls whose arguments stream."""
-
-
-def string(obj: Json, name: str) -> str:
-    """A string member; '' when there is none."""
-    value = obj.get(name)
-    return value if isinstance(value, str) else ""
 
 
 def rows(obj: Json, name: str) -> list[dict[str, Any]]:

@@ -12,10 +12,11 @@ from msgspec.json import Decoder
 
 from gateway.base.core.usage import Usage
 from gateway.dataplane.wire.canon import Event, Fault, Finish
+from gateway.dataplane.wire.lenient import string
 from gateway.dataplane.wire.responses.error import fault_of
 from gateway.dataplane.wire.responses.growing import TEXT_PARTS, Growing
 from gateway.dataplane.wire.responses.names import NAME
-from gateway.dataplane.wire.responses.output import CALLS, Json, string
+from gateway.dataplane.wire.responses.output import CALLS, Json
 from gateway.dataplane.wire.responses.stop import stop_of
 from gateway.dataplane.wire.usage import USAGE
 

@@ -22,12 +22,8 @@ def stop_of(status: str, reason: Any, *, has_calls: bool, has_refusal: bool) -> 
     return Stop(reason=_STATUS.get(status, "unknown"), raw=status)
 
 
-FAILED: Final[dict[StopReason, str]] = {
-    "malformed_call": "the model wrote a tool call that cannot be read; try again",
-    "unknown": "the model stopped for a reason that is not known; try again",
-    "cancelled": "the answer was cancelled",
-}
-"""Stops that are a failure here: their words."""
+FAILED: Final[frozenset[StopReason]] = frozenset({"malformed_call", "unknown", "cancelled"})
+"""Stops that are a failure here."""
 
 INCOMPLETE: Final[dict[StopReason, str]] = {
     "length": "max_output_tokens",

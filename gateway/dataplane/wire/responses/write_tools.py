@@ -9,7 +9,7 @@ from gateway.dataplane.wire.canon import Tool, ToolChoice, Turn
 from gateway.dataplane.wire.codec import Target
 from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.responses.names import put
-from gateway.dataplane.wire.responses.schema import fitted, is_strict
+from gateway.dataplane.wire.translate.schema import is_strict, openai_schema
 
 SERVERS: Final = frozenset({
     "web_search",
@@ -72,10 +72,7 @@ def _foreign_tool(tool: Tool, target: Target, report: Report) -> dict[str, Any] 
         if tool.syntax:
             obj["format"] = {"type": "grammar", "syntax": tool.syntax, "definition": tool.grammar}
         return obj
-    schema, is_lost = fitted(tool.schema)
-    if is_lost:
-        report.drop(f"tools.{tool.name}.schema", "alternatives_at_the_root")
-    obj["parameters"] = schema
+    schema = obj["parameters"] = openai_schema(tool.schema, f"tools.{tool.name}.schema", report)
     obj["strict"] = bool(tool.strict) and is_strict(schema)
     if tool.strict and not obj["strict"]:
         report.drop(f"tools.{tool.name}.strict", "not_all_required")

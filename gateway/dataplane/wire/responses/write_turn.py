@@ -7,7 +7,6 @@ What grows from turn to turn, the conversation, is the last member, so that a tu
 - We keep nothing for anybody: `store` is false, and the reasoning is asked for in its cipher.
 """
 
-import hashlib
 import re
 from typing import Any, Final
 
@@ -16,13 +15,13 @@ from gateway.dataplane.wire.codec import Target
 from gateway.dataplane.wire.fields import encode
 from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.responses.names import NAME, put
-from gateway.dataplane.wire.responses.schema import is_strict
 from gateway.dataplane.wire.responses.write_items import Items
 from gateway.dataplane.wire.responses.write_tools import foreign_choice, foreign_tools, own_choice, own_tool
 from gateway.dataplane.wire.translate.effort import nearest, openai, wanted
+from gateway.dataplane.wire.translate.names import short_key
+from gateway.dataplane.wire.translate.schema import is_strict
 
 _LEAST_OUTPUT: Final = 16  # "integer below minimum value. Expected a value >= 16"
-_LONGEST_KEY: Final = 64
 TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority", "fast", "ultrafast"})
 _NOT_A_NAME: Final = re.compile(r"[^A-Za-z0-9_-]")
 _ASK_JSON: Final = {"type": "message", "role": "developer", "content": "Answer with a JSON object."}
@@ -112,7 +111,7 @@ def _format(form: Format, strict: bool | None) -> dict[str, Any]:
 
 def _foreign(turn: Turn, target: Target, report: Report) -> dict[str, Any]:
     is_thinker = _always_thinks(target)
-    reasoning = _reasoning(turn.thinking, target, report)
+    reasoning = _reasoning(turn.thinking, turn.dialect, target, report)
     obj: dict[str, Any] = {"model": target.model, "store": False}
     words = _words(turn)
     if words:
@@ -160,7 +159,7 @@ def _wants_thinking(thinking: Thinking | None, target: Target) -> bool:
     return thinking is not None and bool(openai(target.model).efforts) and wanted(thinking) != "none"
 
 
-def _reasoning(thinking: Thinking | None, target: Target, report: Report) -> dict[str, Any]:
+def _reasoning(thinking: Thinking | None, dialect: str, target: Target, report: Report) -> dict[str, Any]:
     """`reasoning`, or {} to leave it out."""
     if thinking is None:
         return {}
@@ -178,8 +177,12 @@ def _reasoning(thinking: Thinking | None, target: Target, report: Report) -> dic
         obj["effort"] = nearest(asked, takes.efforts)
         if obj["effort"] != asked:
             report.drop(f"thinking.{asked}", f"is_{obj['effort']}")
-    if thinking.summary and thinking.summary != "none":
-        obj["summary"] = thinking.summary
+    if thinking.summary != "none":
+        # clients of the other dialects see thinking unless they say that they won't
+        is_shown = not dialect.startswith("openai.") and target.vendor in ("openai", "")
+        summary = thinking.summary or ("auto" if is_shown else "")
+        if summary:
+            obj["summary"] = summary
     return obj
 
 
@@ -226,18 +229,13 @@ def _sampling(turn: Turn, obj: dict[str, Any], is_fixed: bool, report: Report) -
 def _identity(turn: Turn, target: Target, obj: dict[str, Any], report: Report) -> None:
     """Codex sends `prompt_cache_key` to every provider of this API, so each of them knows it; `safety_identifier` is OpenAI's."""
     if turn.user:
-        obj["safety_identifier" if target.is_official and target.vendor == "openai" else "user"] = _short(turn.user)
+        obj["safety_identifier" if target.is_official and target.vendor == "openai" else "user"] = short_key(turn.user)
     if turn.session:
-        obj["prompt_cache_key"] = _short(turn.session)
+        obj["prompt_cache_key"] = short_key(turn.session)
     if turn.service_tier in TIERS:
         obj["service_tier"] = turn.service_tier
     elif turn.service_tier:
         report.drop("service_tier")
-
-
-def _short(key: str) -> str:
-    """Keys of more than 64 characters are refused; a hash is as good a key."""
-    return key if len(key) <= _LONGEST_KEY else hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
 def _says_json(items: list[dict[str, Any]]) -> bool:

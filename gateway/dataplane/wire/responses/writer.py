@@ -25,6 +25,7 @@ from gateway.dataplane.wire.canon import (
     ToolCall,
 )
 from gateway.dataplane.wire.codec import Asked
+from gateway.dataplane.wire.fault import unsaid
 from gateway.dataplane.wire.responses.error import failed_error
 from gateway.dataplane.wire.responses.frames import Frames
 from gateway.dataplane.wire.responses.item_blocks import CallBlock, HeldCallBlock, OpaqueBlock, ThoughtBlock
@@ -154,8 +155,7 @@ class ResponsesWriter:
         reason = event.stop.reason
         self._start()
         if reason in FAILED:
-            words = f"{FAILED[reason]} ({event.stop.raw})" if event.stop.raw else FAILED[reason]
-            self._end("failed", event, error={"code": "server_error", "message": words})
+            self._end("failed", event, error=failed_error(unsaid(event.stop)))
             return
         is_incomplete = reason in INCOMPLETE and not (reason == "refusal" and self._has_refused)
         for index in list(self._blocks):

@@ -108,12 +108,12 @@ def events_of(answer: Answer) -> list[Event]:
     """The answer as the shortest stream that tells it: each block opens, is given in one piece and closes."""
     events: list[Event] = [Begin(answer.id, answer.model, answer.usage, answer.created_s)]
     for index, part in enumerate(answer.parts):
-        events += _block_events(index, part)
+        events += block_events(index, part)
     events.append(Finish(answer.stop, answer.usage))
     return events
 
 
-def _block_events(index: int, part: Part) -> list[Event]:
+def block_events(index: int, part: Part) -> list[Event]:
     """A redacted Reasoning opens with its signature, for that is all there is; every other content comes as deltas."""
     events: list[Event]
     if isinstance(part, Text):

@@ -117,59 +117,32 @@ def wanted(thinking: Thinking | None) -> Effort:
 
 # === what models take ===
 
-_CLAUDE = re.compile(r"claude-(?:([a-z]+)-)?(\d)(?:[-.](\d{1,2}))?(?!\d)")
 _GEMINI = re.compile(r"gemini-(\d)(?:\.(\d))?")
 _GPT = re.compile(r"gpt-(\d)(?:\.(\d+))?(?!\d)")
 _O_SERIES = re.compile(r"(?:^|[/.])o[1-9](?:-|$)")
 
 _NO_THINKING = Thinks()
-_LOW_TO_HIGH: Final[tuple[Effort, ...]] = ("low", "medium", "high")
-_LOW_TO_XHIGH: Final[tuple[Effort, ...]] = (*_LOW_TO_HIGH, "xhigh")
-_LOW_TO_MAX: Final[tuple[Effort, ...]] = (*_LOW_TO_XHIGH, "max")
-_MOST_CLAUDE = 128_000
-_ALWAYS_THINKING = frozenset({"fable", "mythos"})
+LOW_TO_HIGH: Final[tuple[Effort, ...]] = ("low", "medium", "high")
+LOW_TO_XHIGH: Final[tuple[Effort, ...]] = (*LOW_TO_HIGH, "xhigh")
+LOW_TO_MAX: Final[tuple[Effort, ...]] = (*LOW_TO_XHIGH, "max")
 
 
-def claude(model: str) -> Thinks:
-    """What Anthropic's models take, by version: budgets up to 4.6, adaptive from 4.6, only adaptive from 4.7.
-
-    Sources: platform.claude.com "Adaptive thinking", "Effort" and the models' overviews; the AWS Bedrock guide "Adaptive
-    thinking". Effort came with Opus 4.5, max with 4.6, xhigh with Opus 4.7; thinking cannot be off in Fable, Mythos and
-    Opus 5.5 and later. A Claude without a version in its name counts as a new one; a model of somebody else that speaks Messages
-    takes budgets, which is the older form.
-    """
-    name = model.lower()
-    found = _CLAUDE.search(name)
-    if found is None:
-        if "claude" not in name:
-            return Thinks(budget=(LEAST_BUDGET, _MOST_CLAUDE))
-        return Thinks(efforts=_LOW_TO_MAX, is_adaptive=True)
-    family = found[1] or ""
-    version = (int(found[2]), int(found[3] or 0))
-    if version < (3, 7):
-        return _NO_THINKING
-    if version < (4, 6):
-        has_effort = family == "opus" and version == (4, 5)
-        return Thinks(efforts=_LOW_TO_HIGH if has_effort else (), budget=(LEAST_BUDGET, _MOST_CLAUDE))
-    if version == (4, 6):
-        return Thinks(efforts=(*_LOW_TO_HIGH, "max"), budget=(LEAST_BUDGET, _MOST_CLAUDE), is_adaptive=True)
-    can_stop = family not in _ALWAYS_THINKING and not (family == "opus" and version >= (5, 5))
-    return Thinks(efforts=_LOW_TO_MAX, is_adaptive=True, can_stop=can_stop)
+def gemini_version(model: str) -> tuple[int, int]:
+    """2.5 of `gemini-2.5-pro` as (2, 5). A name that does not say it (`gemini-flash-latest`) counts as the newest."""
+    found = _GEMINI.search(model.lower())
+    return (int(found[1]), int(found[2] or 0)) if found else (9, 0)
 
 
 def gemini(model: str) -> Thinks:
     """What Google's models take: budgets in 2.5, levels from 3 on, nothing before.
 
-    Sources: ai.google.dev "Gemini thinking" (ranges and levels by model; thinking cannot be off in 2.5 Pro and from 3 on);
-    3 Pro knows low and high only, 3.1 Pro and later also medium; minimal is for Flash and Flash-Lite. A Gemini without a
-    version in its name (`gemini-flash-latest`) counts as a new one.
+    Source: ai.google.dev "Gemini thinking", its tables of budgets and levels by model; thinking cannot be off in 2.5 Pro and from 3
+    on. Levels: Pro takes low, high and from 3.1 on medium; Flash and Flash-Lite minimal too, Flash from 3.7 on no more; Flash Image
+    minimal and high, Pro Image high.
     """
     name = model.lower()
-    if "gemini" not in name:
-        return _NO_THINKING
-    found = _GEMINI.search(name)
-    version = (int(found[1]), int(found[2] or 0)) if found else (9, 0)
-    if version < (2, 5):
+    version = gemini_version(name)
+    if "gemini" not in name or version < (2, 5):
         return _NO_THINKING
     if version < (3, 0):
         if "flash-lite" in name:
@@ -177,9 +150,12 @@ def gemini(model: str) -> Thinks:
         if "flash" in name:
             return Thinks(budget=(1, 24_576), is_adaptive=True)
         return Thinks(budget=(128, 32_768), is_adaptive=True, can_stop=False)
-    if "flash" in name:
-        return Thinks(efforts=("minimal", *_LOW_TO_HIGH), can_stop=False)
-    return Thinks(efforts=("low", "high") if version == (3, 0) else _LOW_TO_HIGH, can_stop=False)
+    efforts: tuple[Effort, ...] = ("low", "high") if version == (3, 0) else LOW_TO_HIGH
+    if "image" in name:
+        efforts = ("minimal", "high") if "flash" in name else ("high",)
+    elif "flash" in name:
+        efforts = ("minimal", *LOW_TO_HIGH) if "lite" in name or version < (3, 7) else LOW_TO_HIGH
+    return Thinks(efforts=efforts, can_stop=False)
 
 
 def openai(model: str) -> Thinks:
@@ -193,16 +169,16 @@ def openai(model: str) -> Thinks:
     found = _GPT.search(name)
     if found is None:
         if _O_SERIES.search(name) or "gpt-oss" in name:
-            return Thinks(efforts=_LOW_TO_HIGH, can_stop=False)
-        return Thinks(efforts=("minimal", *_LOW_TO_XHIGH))
+            return Thinks(efforts=LOW_TO_HIGH, can_stop=False)
+        return Thinks(efforts=("minimal", *LOW_TO_XHIGH))
     version = (int(found[1]), int(found[2] or 0))
     if version < (5, 0):
         return _NO_THINKING
     if version < (5, 1):
         if "-pro" in name:
             return Thinks(efforts=("high",), can_stop=False)
-        return Thinks(efforts=_LOW_TO_HIGH if "codex" in name else ("minimal", *_LOW_TO_HIGH), can_stop=False)
+        return Thinks(efforts=LOW_TO_HIGH if "codex" in name else ("minimal", *LOW_TO_HIGH), can_stop=False)
     if version < (5, 2):
         is_max = "codex-max" in name
-        return Thinks(efforts=_LOW_TO_XHIGH if is_max else _LOW_TO_HIGH)
-    return Thinks(efforts=_LOW_TO_XHIGH if version < (5, 6) else _LOW_TO_MAX)
+        return Thinks(efforts=LOW_TO_XHIGH if is_max else LOW_TO_HIGH)
+    return Thinks(efforts=LOW_TO_XHIGH if version < (5, 6) else LOW_TO_MAX)

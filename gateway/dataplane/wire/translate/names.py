@@ -13,6 +13,7 @@ from gateway.dataplane.wire.canon import CallKind
 from gateway.dataplane.wire.codec import NameRule
 
 _HASH_CHARS = 8
+_KEY_CHARS = 64
 _BETWEEN = "__"
 _DEFAULT_NAMESPACE = "functions"
 """Codex declares its own tools there and calls them without it."""
@@ -126,6 +127,11 @@ def legal_id(text: str, rule: NameRule) -> str:
     if most < 2 * _HASH_CHARS:  # too short to say anything but the hash (Mistral: 9)
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:most]
     return f"{_illegal(rule.more).sub('_', text)[: most - _HASH_CHARS - 1]}_{_digest(text)}"
+
+
+def short_key(text: str) -> str:
+    """An opaque identifier (`user`, `prompt_cache_key`) within OpenAI's 64 characters: a hash is as good a key."""
+    return text if len(text) <= _KEY_CHARS else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def made_id(seed: str, index: int) -> str:

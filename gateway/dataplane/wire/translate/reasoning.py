@@ -136,14 +136,33 @@ def open_reasoning(turn: Turn, target: Target, seals: Seals, report: Report) -> 
     Redacted thinking of another vendor disappears. Text stays: whether it can be sent is the writer's to know.
     """
     messages: list[Message] = []
-    for message in turn.messages:
+    twice = _said_twice(turn)
+    for at, message in enumerate(turn.messages):
         if not any(isinstance(part, Reasoning) for part in message.parts):
             messages.append(message)
             continue
-        parts = _opened_parts(message.parts, turn.dialect, target, seals, report)
+        kept = [p for p in message.parts if not (at in twice and isinstance(p, Reasoning) and not p.signature)]
+        parts = _opened_parts(kept, turn.dialect, target, seals, report)
         if parts:
             messages.append(structs.replace(message, parts=parts))
     return structs.replace(turn, messages=messages)
+
+
+def _said_twice(turn: Turn) -> frozenset[int]:
+    """Messages whose thoughts in the clear are in a token too: Gemini's clients send both, maybe as contents of their own."""
+    if turn.dialect != "gemini.generate":
+        return frozenset()
+    found: list[int] = []
+    run: list[int] = []
+    is_sealed_run = False
+    for at, message in enumerate([*turn.messages, None]):
+        if message is None or message.role != "assistant":
+            found += run if is_sealed_run else []
+            run, is_sealed_run = [], False
+            continue
+        run.append(at)
+        is_sealed_run = is_sealed_run or any(isinstance(p, Reasoning) and is_sealed(p.signature) for p in message.parts)
+    return frozenset(found)
 
 
 def _opened_parts(parts: Sequence[Part], dialect: str, target: Target, seals: Seals, report: Report) -> list[Part]:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from msgspec import structs
 
 from gateway.base.core.errors import Unsupported
-from gateway.dataplane.wire.canon import Answer, Begin, Event, Fault, Finish, Turn
+from gateway.base.core.usage import Usage
+from gateway.dataplane.wire.canon import Answer, Begin, Event, Fault, Finish, Open, Turn
 from gateway.dataplane.wire.codec import Asked, Codec, Target
 from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.translate.arrange import arrange
@@ -26,8 +27,9 @@ Split = Callable[[bytes], Sequence[tuple[str, bytes]]]
 class Translation:
     """A request on its way to a provider of another dialect, and the way back of its answer.
 
-    `body` is what to send; `report` what could not be carried. `ended` is the Finish or Fault once there was one: what
-    `stream` or `end` then gave holds the client's terminal event.
+    `body` is what to send; `report` what could not be carried. `has_begun`: a block of the answer has opened. `ended` is the
+    Finish or Fault once there was one: what `stream` or `end` then gave holds the client's terminal event, or, when `is_cut`,
+    `last` gives it.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Translation:
         report_losses(lowered, client, provider, report)
         self.body = provider.write_turn(lowered, target, report)
         self.ended: Finish | Fault | None = None
+        self.has_begun = False
         self.is_stream = turn.is_stream
         self._client, self._provider = client, provider
         self._asked = Asked(turn, request_id, now_s)
@@ -82,6 +85,10 @@ class Translation:
     def end(self) -> bytes:
         """The provider's EOF."""
         return self._written(self._reader.end())
+
+    def last(self, usage: Usage) -> bytes:
+        """The terminal event of an answer that was cut at a stop sequence, which nobody but us can count."""
+        return self._writer.write([Finish(self.ended.stop, usage)]) if isinstance(self.ended, Finish) else b""
 
     def fail(self, fault: Fault) -> bytes:
         """A failure that the provider did not tell, as the client's terminal event."""
@@ -115,8 +122,11 @@ class Translation:
             restored = self._cut.events(restored)
         sealed = self._seal.events(restored)
         lined = sealed if self._line_up is None else self._line_up.events(sealed)
+        self.has_begun = self.has_begun or any(isinstance(event, Open) for event in lined)
         if lined and isinstance(lined[-1], Finish | Fault):
             self.ended = lined[-1]
+            if self.is_cut and isinstance(self.ended, Finish):
+                lined.pop()
         return self._writer.write(lined)
 
 

@@ -100,7 +100,7 @@ def test_usage_and_tier() -> None:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b"<html>", "not valid JSON"),
+        (b"<html>", "not JSON"),
         (b"[]", "not a JSON object"),
         (b'{"choices":[]}', '{"choices":[]}'),
         (b'{"error":{"message":"down"}}', "down"),

@@ -109,7 +109,7 @@ def test_other_words_are_no_full_context(words: str) -> None:
         ({}, "Please try again in 1m2.5s.", 62.5),
         ({}, "Please try again in 20s.", 20.0),
         ({}, "again tomorrow", -1.0),
-        ({"retry_after": "-3"}, "", 0.0),
+        ({"retry_after": "-3"}, "", -1.0),
     ],
 )
 def test_complaint_47_when_to_try_again(headers: dict[str, str], message: str, seconds: float) -> None:

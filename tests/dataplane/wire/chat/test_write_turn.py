@@ -251,18 +251,23 @@ _THOUGHT = Reasoning(text="hm", signature="sig", origin="deepseek")
     [
         (DEEPSEEK, "deepseek", {"reasoning_content": "hm"}, None),
         (DEEPSEEK, "", {"reasoning_content": "hm"}, None),
-        (OPENAI, "openai", {}, ("reasoning", "not_taken_back")),
+        (OPENAI, "openai", {}, ("messages.reasoning", "not_taken_back")),
         (UNKNOWN, "lab", {"reasoning_content": "hm"}, None),
-        (UNKNOWN, "", {}, ("reasoning", "not_taken_back")),
+        (UNKNOWN, "", {}, ("messages.reasoning", "not_taken_back")),
         (GROQ, "qwen", {"reasoning": "hm"}, None),
-        (Target("openai.chat", "cerebras", "zai-glm-4.7", "zai", "zai"), "zai", {}, ("reasoning", "not_taken_back")),
+        (
+            Target("openai.chat", "cerebras", "zai-glm-4.7", "zai", "zai"),
+            "zai",
+            {},
+            ("messages.reasoning", "not_taken_back"),
+        ),
         (
             OPENROUTER,
             "anthropic",
             {"reasoning_details": [{"type": "reasoning.text", "text": "hm", "signature": "sig", "index": 0}]},
             None,
         ),
-        (OPENROUTER, "deepseek", {}, ("reasoning", "other_vendor")),
+        (OPENROUTER, "deepseek", {}, ("messages.reasoning", "other_vendor")),
     ],
 )
 def test_traps_23_and_24_earlier_thoughts_go_only_where_they_are_taken(
@@ -318,7 +323,7 @@ def test_trap_21_googles_signature_rides_on_its_call() -> None:
     assert drops == []
     body, drops = written(user("go"), assistant(bound, call("1")), user(result("1", "x")))
     assert "extra_content" not in body["messages"][1]["tool_calls"][0]
-    assert drops == [("reasoning", "signature")]
+    assert drops == [("messages.reasoning", "other_vendor")]
 
 
 # === what the models and hosts need ===
@@ -556,7 +561,7 @@ def test_an_allow_list_elsewhere_is_the_list_of_tools() -> None:
         (
             {"type": "object", "anyOf": [{"properties": {"a": {}}}, {"properties": {"b": {}}}]},
             {"type": "object", "properties": {"a": {}, "b": {}}},
-            [("tools.f.parameters.anyOf", "not_on_top_level")],
+            [("tools.f.schema.anyOf", "flattened")],
         ),
         (
             {
@@ -609,24 +614,17 @@ def test_everything_that_cannot_be_carried_is_reported() -> None:
         stop=list("abcde"),
         tools=[_TOOL, Tool(kind="server", name="web_search", value={"type": "web_search_20250305"})],
         target=UNKNOWN,
-        extra={
-            "context_management": {"edits": [{"type": "compact_20260112"}]},
-            "store": False,
-            "include": [],
-            "generationConfig": {"candidateCount": 1, "responseModalities": ["IMAGE"]},
-        },
+        extra={"store": False},  # of others' members tells translate/losses.py
     )
     assert drops == [
         ("top_k", "unsupported"),
         ("stop", "at_most_4"),
         ("verbosity", "unsupported"),
         ("service_tier", "unsupported"),
-        ("context_management.edits", "unsupported"),
-        ("generationConfig.responseModalities", "unsupported"),
         ("tools.web_search", "server_tool"),
     ]
     assert body["stop"] == list("abcd")
-    assert not body.keys() & {"top_k", "verbosity", "service_tier", "context_management", "store", "include"}
+    assert not body.keys() & {"top_k", "verbosity", "service_tier", "store"}
 
 
 def test_strict_mode_refuses_instead() -> None:

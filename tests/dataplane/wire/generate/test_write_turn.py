@@ -215,7 +215,7 @@ def test_trap_24_thinking_of_another_vendor_is_never_shown_as_words() -> None:
     messages = [said("user", "x"), said("assistant", Reasoning(text="secret", origin="anthropic"), "words")]
     body, drops = write(turn(*messages))
     assert body["contents"][1] == _model("words")
-    assert drops == ["messages[1].reasoning;other_vendor"]
+    assert drops == ["messages.reasoning;other_vendor"]
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_trap_30_system_messages() -> None:
     ]
     body, drops = write(turn(*messages, instructions=said("system", "a", "")))
     assert body["systemInstruction"] == {"parts": [{"text": "a"}, {"text": "b"}, {"text": "c"}]}
-    assert body["contents"] == [_user("x"), _model("y"), _user("<system>\nz\n</system>")]
+    assert body["contents"] == [_user("x"), _model("y"), _user("<system-reminder>\nz\n</system-reminder>")]
     assert drops == []
     billing = Opaque(kind="billing_header", value={})
     body, drops = write(turn(said("user", "x"), instructions=said("system", billing, _PNG)))
@@ -424,22 +424,6 @@ def test_sampling_and_limits() -> None:
     old = turn(said("user", "x"), seed=-5, presence_penalty=0.5, frequency_penalty=-0.5)
     config = {"seed": -5, "presencePenalty": 0.5, "frequencyPenalty": -0.5}
     assert write(old, "gemini-2.0-flash") == ({"generationConfig": config, "contents": [_user("x")]}, [])
-
-
-def test_what_only_another_dialect_asks_for_is_reported() -> None:
-    """But for what changes nothing in the answer."""
-    asks = {
-        "store": False,
-        "include": ["reasoning.encrypted_content"],
-        "n": 1,
-        "logit_bias": {"1": 2},
-        "mcp_servers": [{"url": "u"}],
-        "context_management": {"edits": [{"type": "clear_thinking_20251015"}], "trigger": 3},
-        "guardrailConfig": None,
-    }
-    _, drops = write(turn(said("user", "x"), extra=asks))
-    assert drops == ["logit_bias.1;unsupported", "mcp_servers;unsupported", "context_management.trigger;unsupported"]
-    assert write(turn(said("user", "x"), extra={"n": 2}))[1] == ["n;unsupported"]
 
 
 def test_a_refusal_in_the_history_is_what_the_model_said() -> None:

@@ -84,31 +84,6 @@ def test_what_a_client_wants_is_one_word_whatever_way_it_said_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "efforts", "budget", "is_adaptive", "can_stop"),
-    [
-        ("claude-3-5-haiku-20241022", 0, 0, False, True),
-        ("claude-3-7-sonnet-20250219", 0, 1024, False, True),
-        ("claude-sonnet-4-20250514", 0, 1024, False, True),
-        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", 0, 1024, False, True),
-        ("claude-opus-4-5@20251101", 3, 1024, False, True),
-        ("anthropic/claude-opus-4.6", 4, 1024, True, True),
-        ("claude-opus-4-8", 5, 0, True, True),
-        ("claude-sonnet-5", 5, 0, True, True),
-        ("claude-opus-5-5", 5, 0, True, False),
-        ("claude-fable-5-1", 5, 0, True, False),
-        ("claude-latest", 5, 0, True, True),
-        ("deepseek-v4", 0, 1024, False, True),
-    ],
-)
-def test_claude_by_version(model, efforts, budget, is_adaptive, can_stop) -> None:
-    """Budgets up to 4.6, adaptive from 4.6, only adaptive after it."""
-    thinks = effort.claude(model)
-    assert (len(thinks.efforts), thinks.budget[0], thinks.is_adaptive, thinks.can_stop) == (
-        efforts, budget, is_adaptive, can_stop,
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize(
     ("model", "efforts", "budget", "can_stop"),
     [
         ("gemini-2.0-flash", (), (0, 0), True),
@@ -117,8 +92,14 @@ def test_claude_by_version(model, efforts, budget, is_adaptive, can_stop) -> Non
         ("gemini-2.5-flash-lite", (), (512, 24_576), True),
         ("gemini-3-pro-preview", ("low", "high"), (0, 0), False),
         ("gemini-3.1-pro-preview", ("low", "medium", "high"), (0, 0), False),
-        ("gemini-3.8-flash", ("minimal", "low", "medium", "high"), (0, 0), False),
-        ("gemini-flash-latest", ("minimal", "low", "medium", "high"), (0, 0), False),
+        ("gemini-3-flash-preview", ("minimal", "low", "medium", "high"), (0, 0), False),
+        ("gemini-3.1-flash-lite", ("minimal", "low", "medium", "high"), (0, 0), False),
+        ("gemini-3.7-flash", ("low", "medium", "high"), (0, 0), False),
+        ("google/gemini-3.8-flash", ("low", "medium", "high"), (0, 0), False),
+        ("gemini-flash-latest", ("low", "medium", "high"), (0, 0), False),
+        ("gemini-3.1-flash-image", ("minimal", "high"), (0, 0), False),
+        ("gemini-3.1-flash-lite-image", ("minimal", "high"), (0, 0), False),
+        ("gemini-3-pro-image-preview", ("high",), (0, 0), False),
         ("gemma-3-27b", (), (0, 0), True),
     ],
 )

@@ -107,7 +107,7 @@ def test_another_vendor_gets_no_signature_and_it_is_said(  # trap 17, complaint 
     report = Report()
     opened = open_reasoning(turn("openai.responses", sealed, redacted, call), GPT, ACME, report)
     assert opened.messages[0].parts == [Reasoning(text="Let me see: ", origin="anthropic"), call]
-    assert [(d.what, d.why) for d in report.drops] == [("messages[0].reasoning", "other_vendor")]
+    assert [(d.what, d.why) for d in report.drops] == [("messages.reasoning", "other_vendor")]
     back = Report()
     same = open_reasoning(turn("openai.responses", sealed, redacted, call), CLAUDE, ACME, back)
     assert [p.signature for p in same.messages[0].parts if isinstance(p, Reasoning)] == [

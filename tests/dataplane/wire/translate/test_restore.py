@@ -173,7 +173,8 @@ from gateway.dataplane.wire.canon import *
 from gateway.dataplane.wire.codec import NameRule
 from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.translate.arrange import arrange
-from gateway.dataplane.wire.translate.effort import claude, gemini, openai
+from gateway.dataplane.wire.translate.claude import claude_of
+from gateway.dataplane.wire.translate.effort import gemini, openai
 from gateway.dataplane.wire.translate.tools import lower
 
 names = ["a.b", "a b", "x" * 90, "ok", "\\u00fc"]
@@ -188,7 +189,7 @@ report = Report()
 turn = Turn(dialect="d", model="m", messages=messages, tools=tools, tool_choice=ToolChoice("named", tools=[("f", "a.b")]))
 out, restore = lower(arrange(turn, report), NameRule(64, 64), frozenset({"function"}), frozenset(), report)
 back = restore.restorer("r").answer(Answer(id="a", model="m", stop=Stop("end"), parts=[ToolCall(id="", name=t.name) for t in out.tools]))
-sys.stdout.buffer.write(encode([out, back, report.header(), [claude("claude-opus-4-6"), gemini("gemini-3"), openai("gpt-6")]]))
+sys.stdout.buffer.write(encode([out, back, report.header(), [claude_of("claude-opus-4-6"), gemini("gemini-3"), openai("gpt-6")]]))
 """
 
 

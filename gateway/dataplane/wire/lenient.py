@@ -1,0 +1,79 @@
+"""Reading what providers send, whatever it is: what is not there, or of another type, is '' or nothing."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from msgspec import DecodeError
+from msgspec.json import Decoder
+
+from gateway.base.core.errors import UpstreamProtocolError
+from gateway.dataplane.wire.canon import ErrorKind
+
+_decode = Decoder().decode
+_KIND_OF_STATUS: Final[dict[int, ErrorKind]] = {
+    401: "authentication",
+    402: "permission",  # Anthropic, DeepSeek, OpenRouter: no balance
+    403: "permission",
+    404: "not_found",
+    408: "timeout",
+    413: "too_large",
+    424: "server",  # AWS: the model failed
+    429: "rate_limit",
+    498: "overloaded",  # Groq: flex capacity exceeded
+    503: "overloaded",
+    504: "timeout",
+    524: "timeout",  # Cloudflare
+    529: "overloaded",  # Anthropic
+}
+
+
+def decoded(data: bytes | str) -> Any:
+    """JSON; None for what is none."""
+    try:
+        return _decode(data)
+    except (DecodeError, UnicodeError, RecursionError):
+        return None
+
+
+def answer_object(body: bytes) -> dict[str, Any]:
+    """A whole answer. Raises UpstreamProtocolError when it is no JSON object."""
+    try:
+        answer = _decode(body)
+    except (DecodeError, UnicodeError, RecursionError) as exc:
+        raise UpstreamProtocolError(f"the provider's answer is not JSON: {exc}") from exc
+    if not isinstance(answer, dict):
+        raise UpstreamProtocolError("the provider's answer is not a JSON object")
+    return answer
+
+
+def text_of(value: Any) -> str:
+    """A string; '' for anything else."""
+    return value if isinstance(value, str) else ""
+
+
+def string(holder: Mapping[str, Any], name: str) -> str:
+    """A string member."""
+    return text_of(holder.get(name))
+
+
+def child(holder: Any, name: str) -> dict[str, Any]:
+    """An object member; {} when there is none, or `holder` is no object."""
+    found = holder.get(name) if isinstance(holder, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def kind_of_status(status: int) -> ErrorKind:
+    """What an HTTP status says of a failure, where nothing says more."""
+    return _KIND_OF_STATUS.get(status) or ("bad_request" if 400 <= status < 500 else "server")
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float:
+    """How long the provider asks to wait; -1 when it does not. A date says nothing, for there is no clock here."""
+    for name, per_second in (("retry-after-ms", 1000.0), ("x-ms-retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            asked = float(headers[name]) / per_second
+        except (KeyError, ValueError):
+            continue
+        if 0 <= asked < 1e9:
+            return asked
+    return -1.0

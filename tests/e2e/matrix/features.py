@@ -1,0 +1,50 @@
+"""The features of the compatibility page, in its order."""
+
+from tests.e2e.matrix import drops, faults, reasoning, talk, tools, wishes
+from tests.e2e.matrix.verdict import ENTERED, Feature
+
+_ORDER = (
+    talk.text,
+    talk.pieces,
+    talk.long_text,
+    talk.prompts,
+    talk.turns,
+    tools.tool_loop,
+    tools.parallel,
+    tools.failed,
+    tools.arguments,
+    tools.no_arguments,
+    tools.freeform,
+    tools.namespaced,
+    tools.long_name,
+    tools.forced,
+    reasoning.effort,
+    reasoning.thoughts,
+    reasoning.proofs,
+    reasoning.next_turn,
+    talk.structured,
+    talk.user_image,
+    talk.image_url,
+    talk.result_image,
+    talk.document,
+    talk.limit,
+    talk.stop,
+    *wishes.CHECKS,
+    talk.usage,
+    talk.cached_usage,
+    talk.session_cache,
+    faults.bad_request,
+    faults.rate_limit,
+    faults.overloaded,
+    faults.context_window,
+    faults.late_error,
+    faults.late_overload,
+    faults.cut,
+    faults.cut_whole,
+    faults.closed,
+    faults.disconnect,
+    drops.report,
+    drops.strict,
+)
+FEATURES: dict[str, Feature] = {ENTERED[check].name: ENTERED[check] for check in _ORDER}
+assert len(FEATURES) == len(ENTERED), "a check is not in the order"
