@@ -12,6 +12,7 @@ from benchmarks.questions import (
     road,
     settle,
     sse_tap,
+    translate,
 )
 
 QUESTIONS: dict[str, ModuleType] = {
@@ -21,6 +22,7 @@ QUESTIONS: dict[str, ModuleType] = {
     "settle": settle,
     "sse_tap": sse_tap,
     "road": road,
+    "translate": translate,
     "proxy": proxy,
     "latency": latency,
     "profile": profile,
