@@ -241,7 +241,7 @@ class Pipeline:
         write_open(ex, self.recorder)
         ex.overhead += perf_counter() - began
         ex.relay = relay
-        ex.reply.on_sent = lambda count: client.ack(relay.upstream, count)
+        ex.reply.on_sent = relay.on_sent
         try:
             relay.upstream = client.start(
                 relay,

@@ -248,6 +248,10 @@ class Relay:
 
     # === the client and the clock ===
 
+    def on_sent(self, count: int) -> None:
+        """`count` bytes have left, so that reading may go on."""
+        self.client.ack(self.upstream, count)
+
     def on_left(self) -> None:
         """The client has gone: stop paying for its answer."""
         if not self.is_finished and not self.is_client_gone:

@@ -14,13 +14,17 @@ from gateway.dataplane.flow import refuse
 from gateway.dataplane.flow.exchange import Exchange
 from gateway.dataplane.flow.headers import stamp, usd
 from gateway.dataplane.flow.relay import Relay, answering_model
-from gateway.dataplane.flow.settle import cost_of, write_done
+from gateway.dataplane.flow.settle import cost_of, estimated_usage, write_done
 from gateway.dataplane.upstream import Captures, Headers, UpstreamClient
 from gateway.dataplane.wire import Fault, Translation, provider_error, told
 
 if TYPE_CHECKING:
     from gateway.dataplane.flow.pipeline import Pipeline
 
+_ACKNOWLEDGE_BYTES = 256 << 10
+"""How much of the provider's answer is told at once to have been read; the native client holds four times as much."""
+_UNSENT_BYTES = 512 << 10
+"""How much may wait for a client, where the server interface tells, before the provider is read no further."""
 _OK = 200
 _ERROR = 400
 _CARRIED = frozenset({"x-request-id", "request-id", "retry-after", "x-amzn-requestid"})
@@ -30,7 +34,7 @@ _CARRIED = frozenset({"x-request-id", "request-id", "retry-after", "x-amzn-reque
 class TranslatedRelay(Relay):
     """A Relay that writes the client's dialect from the provider's, event by event."""
 
-    __slots__ = ("_array", "_carried", "_last", "_translation")
+    __slots__ = ("_array", "_carried", "_last", "_translation", "_unread", "_unsent")
 
     def __init__(
         self, pipeline: "Pipeline", ex: Exchange, client: UpstreamClient, translation: Translation, *, is_raw: bool
@@ -39,6 +43,8 @@ class TranslatedRelay(Relay):
         self._translation = translation
         self._carried: Headers = []
         self._last: list[bytes] = []
+        self._unread = 0
+        self._unsent = 0
         self._array = _ArrayOfChunks() if is_raw else None
 
     # === the provider's completions ===
@@ -82,7 +88,21 @@ class TranslatedRelay(Relay):
             return
         began = perf_counter()
         self._take(self._translation.stream(data))
+        self._consumed(len(data))
         self.ex.overhead += perf_counter() - began
+
+    def _consumed(self, size: int) -> None:
+        """Tell the native client to read on, unless too much waits for a slow client."""
+        self._unread += size
+        if self._unread > _ACKNOWLEDGE_BYTES and self._unsent <= _UNSENT_BYTES:
+            self.client.ack(self.upstream, self._unread)
+            self._unread = 0
+
+    def on_sent(self, count: int) -> None:
+        """The client has taken `count` bytes. They are not the provider's: those are counted in `_consumed`."""
+        if not self.is_finished and self.ex.reply.is_waiting:
+            self._unsent -= count
+            self._consumed(0)
 
     def _take(self, written: bytes) -> None:
         if self._translation.ended is not None:
@@ -130,6 +150,9 @@ class TranslatedRelay(Relay):
         if ended is None:
             ended = Fault("server", "the provider ended its answer before it was complete")
         usage, is_exact = self._usage_of(captures, terminal)
+        if isinstance(ended, Fault):  # what was reported came before the end
+            seen = self._reported(captures, terminal)
+            usage, is_exact = estimated_usage(ex, seen, captures[5], captures[6]), False
         cost = cost_of(ex, usage, answering_model(captures))
         if isinstance(ended, Fault) and not ex.is_committed and not self._translation.has_begun:
             self._fail(ended, "upstream_failed")
@@ -163,8 +186,10 @@ class TranslatedRelay(Relay):
         if isinstance(error, ProviderError):
             fault = Fault(error.details.get("kind", "server"), error.message, code=error.form[2])  # type: ignore[arg-type]
         assert self.ex.dialect is not None
-        written = self._translation.fail(told(fault, self.ex.dialect.name))
-        last = b"".join(self._last) + (written or refuse.event(self.ex, error))
+        written = b"".join(self._last)
+        if self._translation.ended is None:  # else the client's terminal event is there already
+            written += self._translation.fail(told(fault, self.ex.dialect.name)) or refuse.event(self.ex, error)
+        last = written
         return last if self._array is None else self._array.last(last)
 
     def commit_early(self) -> None:
@@ -180,6 +205,8 @@ class TranslatedRelay(Relay):
         self._commit()
         ex.response_bytes += len(data)
         ex.last_write = self.pipeline.now
+        if ex.reply.is_waiting:
+            self._unsent += len(data)
         ex.reply.write(data)
         self.pipeline.count_unfinished(ex, len(data))
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import structs
 
-from gateway.base.core.errors import Unsupported
+from gateway.base.core.errors import BadRequest, Unsupported
 from gateway.base.core.usage import Usage
 from gateway.dataplane.wire.canon import Answer, Begin, Event, Fault, Finish, Open, Turn
 from gateway.dataplane.wire.codec import Asked, Codec, Target
@@ -20,6 +20,8 @@ from gateway.dataplane.wire.translate.tools import lower
 _STATEFUL = ("previous_response_id", "conversation")
 """What refers to answers that only their provider keeps."""
 
+_MOST_STOPS = 16
+_STOP_CHARS = 512
 Split = Callable[[bytes], Sequence[tuple[str, bytes]]]
 """Whole events of a provider's stream → (event name, data) of each."""
 
@@ -58,7 +60,7 @@ class Translation:
         self._client, self._provider = client, provider
         self._asked = Asked(turn, request_id, now_s)
         self._restore = restore.restorer(request_id)
-        self._cut = StopCut(turn.stop) if turn.stop and not provider.has_stop else None
+        self._cut = StopCut(_checked(turn.stop)) if turn.stop and not provider.has_stop else None
         self._seal = SealReasoning(target.origin, client.name, seals)
         self._line_up = None if client.interleaves else LineUp()
         self._reader = provider.reader()
@@ -128,6 +130,16 @@ class Translation:
             if self.is_cut and isinstance(self.ended, Finish):
                 lined.pop()
         return self._writer.write(lined)
+
+
+def _checked(stop: list[str]) -> list[str]:
+    """Stop sequences that we look for ourselves: short and few, as the vendors want them. Raises BadRequest."""
+    if len(stop) > _MOST_STOPS or any(len(one) > _STOP_CHARS for one in stop):
+        raise BadRequest(
+            f"at most {_MOST_STOPS} stop sequences of at most {_STOP_CHARS} characters are taken for this model",
+            param="stop",
+        )
+    return stop
 
 
 def _refuse_stateful(turn: Turn) -> None:
