@@ -168,6 +168,7 @@ class RsgiEdge:
         self._loop = pipeline.loop
         self._tasks: set[asyncio.Task[Any]] = set()
         self._arriving: dict[Any, float] = {}
+        pipeline.is_expecting = lambda: bool(self._arriving)
 
     def app(self, scope: Any, proto: Any) -> Coroutine[Any, Any, object]:
         """Serve one request."""

@@ -49,6 +49,7 @@ _WINDOW_BYTES = 1 << 20
 
 _OFF_LOOP_BYTES = 1 << 20
 _DAY_S = 86_400
+_EXPECTING_S = 0.02
 _DISCARD_BYTES = 256 << 20
 _DISCARD_S = 2.0
 """How much of a refused body is read and forgotten, and for how long, so that the client gets to read our words."""
@@ -79,6 +80,9 @@ class Pipeline:
         self.open_exchanges: dict[str, Exchange] = {}
         self.unfinished_bytes = 0
         self.is_draining = False
+        self.draining_since = 0.0
+        self.is_expecting: Callable[[], bool] = bool
+        """Whether requests whose headers are here will yet come; the edge that reads bodies ahead knows."""
         self._idle = asyncio.Event()
         self._new_id = RequestIds(run_id).new
         self._clients: dict[str, UpstreamClient] = {}
@@ -131,7 +135,7 @@ class Pipeline:
     async def _walk(self, ex: Exchange) -> None:
         policy, incoming = ex.policy, ex.incoming
         ex.dialect = dialect_of_path(incoming.path)
-        if self.is_draining:
+        if self.is_draining and incoming.arrived > self.draining_since:
             raise Overloaded("the gateway is shutting down; try again")
         if incoming.is_repeating:
             _refuse_repeats(incoming)
@@ -343,7 +347,12 @@ class Pipeline:
 
     async def drained(self, timeout_s: float) -> bool:
         """Wait until no exchange is open; False when some still are after `timeout_s`."""
-        self.is_draining = True
+        if not self.is_draining:
+            self.is_draining, self.draining_since = True, perf_counter()
+        until = perf_counter() + timeout_s
+        while self.is_expecting() and perf_counter() < until:  # noqa: ASYNC110 - an event would cost each request
+            await asyncio.sleep(_EXPECTING_S)
+        timeout_s = max(0.0, until - perf_counter())
         if not self.open_exchanges:
             return True
         try:
