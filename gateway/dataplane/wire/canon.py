@@ -35,11 +35,24 @@ class Node(Struct, kw_only=True, eq=True):
 # === parts of a message ===
 
 
+class Citation(Struct, kw_only=True):
+    """Where words come from. `url` and `title` name a web page, `quote` its words; `start` and `end` are the characters of the Text
+    that it proves (-1: not said). `raw` is the dialect's own object, which is all there is of what is no page.
+    """
+
+    raw: Any = None
+    url: str = ""
+    title: str = ""
+    quote: str = ""
+    start: int = -1
+    end: int = -1
+
+
 class Text(Node):
-    """Words. `citations` are the dialect's own annotation objects."""
+    """Words."""
 
     text: str
-    citations: list[Any] | None = None
+    citations: list[Citation] | None = None
 
 
 class Refusal(Node):
@@ -287,13 +300,13 @@ class Open(Struct, frozen=True):
 
 class Delta(Struct, frozen=True):
     """More of an open block. `kind` says of what: a Text's `text`, a call's `arguments`, a Reasoning's `text`, `summary` (a
-    part number in `at`) or `signature` (replaces the one before), a Text's `citation` (an object in `value`)."""
+    part number in `at`) or `signature` (replaces the one before), a Text's `citation` (a Citation in `value`)."""
 
     index: int
     kind: Literal["text", "arguments", "summary", "signature", "citation"]
     text: str = ""
     at: int = 0
-    value: Any = None
+    value: "Citation | None" = None
 
 
 class Close(Struct, frozen=True):

@@ -90,8 +90,10 @@ class Codec(Record, frozen=True):
     - `read_turn(body, path)`: raises BadRequest whose `param` is the JSON path (`messages[2].content[0].type`).
     - `write_turn(turn, target, report)`: the provider's request body. The turn has been lowered by `translate.tools` to what
       `lowers_to` says. Equal turns give equal bytes, and a turn that continues another shares the longest possible prefix.
-    - `read_answer(body)`: a whole answer. Raises UpstreamProtocolError.
-    - `write_answer(answer, asked)`: a whole answer for the client.
+    - `read_answer(body)`: a whole answer, or the failure that came in its place with status 200. Raises UpstreamProtocolError for
+      what is neither.
+    - `write_answer(answer, asked)`: a whole answer for the client. Raises UpstreamProtocolError when it ended in a way (a malformed
+      call, a reason that nobody knows) for which the dialect has no honest word.
     - `reader()`, `writer(asked)`: streams.
     - `read_error(status, headers, body)`: a provider's error answer; header names are lower case. Never raises.
     - `kinds`: the kinds of tools and calls it has words for; `servers`: the server tools (`Tool.name`) it can declare.
@@ -104,7 +106,7 @@ class Codec(Record, frozen=True):
     name: str
     read_turn: Callable[[bytes, PathSays], Turn]
     write_turn: Callable[[Turn, Target, Report], bytes]
-    read_answer: Callable[[bytes], Answer]
+    read_answer: Callable[[bytes], Answer | Fault]
     write_answer: Callable[[Answer, Asked], bytes]
     reader: Callable[[], StreamReader]
     writer: Callable[[Asked], StreamWriter]

@@ -80,7 +80,7 @@ def provider_error(fault: Fault, client_dialect: str, provider: str) -> Provider
 
 
 _UNSAID: dict[StopReason, str] = {
-    "malformed_call": "the model wrote a tool call that its provider could not read; ask again",
+    "malformed_call": "the model wrote a tool call that cannot be read; ask again",
     "cancelled": "the provider cancelled the answer before it was complete; ask again",
 }
 

@@ -56,10 +56,22 @@ def string(holder: Mapping[str, Any], name: str) -> str:
     return text_of(holder.get(name))
 
 
+def count(holder: Mapping[str, Any], name: str) -> int:
+    """A number member that is a count or a place; -1 when there is none."""
+    found = holder.get(name)
+    return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else -1
+
+
 def child(holder: Any, name: str) -> dict[str, Any]:
     """An object member; {} when there is none, or `holder` is no object."""
     found = holder.get(name) if isinstance(holder, dict) else None
     return found if isinstance(found, dict) else {}
+
+
+def rows(holder: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """The objects of an array member."""
+    value = holder.get(name)
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
 def kind_of_status(status: int) -> ErrorKind:

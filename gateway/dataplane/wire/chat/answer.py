@@ -3,37 +3,45 @@
 from typing import Any
 
 from gateway.base.core.errors import UpstreamProtocolError
-from gateway.dataplane.wire.canon import Answer, Opaque, Part, Reasoning, Refusal, Text, ToolCall
+from gateway.dataplane.wire.canon import Answer, Fault, Opaque, Part, Reasoning, Refusal, Text, ToolCall
+from gateway.dataplane.wire.chat.citations import annotation_of, citation_of
 from gateway.dataplane.wire.chat.error import fault_of
 from gateway.dataplane.wire.chat.reasoning import bound, bound_signature, read_thoughts, written_detail
-from gateway.dataplane.wire.chat.stop import FAILURES, read_stop, written_stop
+from gateway.dataplane.wire.chat.stop import FAILURES, failed, read_stop, written_stop
 from gateway.dataplane.wire.chat.tools import LegacyFunction
 from gateway.dataplane.wire.chat.usage import read_usage, written_usage
 from gateway.dataplane.wire.codec import Asked
 from gateway.dataplane.wire.fault import unsaid
 from gateway.dataplane.wire.fields import encode, rest
-from gateway.dataplane.wire.lenient import answer_object, text_of
+from gateway.dataplane.wire.lenient import answer_object, rows, text_of
 from gateway.dataplane.wire.translate.names import made_id
+from gateway.dataplane.wire.translate.reasoning import shown
 
 _KNOWN = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier"})
 _TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
 """OpenAI's own words: others (Anthropic's `standard`) do not fit the SDK's type."""
 
 
+_OTHER_ERRORS = ("message", "detail")
+"""Where some put their words instead of `error` (chat/error.py)."""
+
 # === reading ===
 
 
-def read_answer(body: bytes) -> Answer:
-    """A provider's whole answer. Raises UpstreamProtocolError."""
+def read_answer(body: bytes) -> Answer | Fault:
+    """A provider's whole answer, or its failure. Raises UpstreamProtocolError for what is neither."""
     said = answer_object(body)
-    choices = [one for one in said.get("choices") or () if isinstance(one, dict)]
-    if said.get("error") or not choices:
-        raise UpstreamProtocolError(fault_of(said).message or "the provider's answer has no choices")
+    choices = rows(said, "choices")
+    if said.get("error") or (not choices and not said.keys().isdisjoint(_OTHER_ERRORS)):
+        return fault_of(said)
+    if not choices:
+        raise UpstreamProtocolError("the provider's answer has no choices")
     choice = choices[0]
     word = choice.get("finish_reason") or _old_finish(choice)
-    if choice.get("error") or word in FAILURES:
-        error = fault_of(choice).message if choice.get("error") else f"finish reason `{word}`"
-        raise UpstreamProtocolError(f"the provider failed inside its answer: {error}")
+    if choice.get("error"):
+        return fault_of(choice)
+    if isinstance(word, str) and word in FAILURES:
+        return failed(word)
     message = choice.get("message")
     parts = _parts(message if isinstance(message, dict) else {}, said)
     extra = rest(said, _KNOWN) or {}
@@ -70,12 +78,12 @@ def _parts(message: dict[str, Any], answer: dict[str, Any]) -> list[Part]:
     parts += content
     if refusal := text_of(message.get("refusal")):
         parts.append(Refusal(text=refusal))
-    for image in message.get("images") or ():
+    for image in rows(message, "images"):
         parts.append(Opaque(kind="image", value=image))
     audio = message.get("audio")
     if isinstance(audio, dict) and audio.get("data"):
         parts.append(Opaque(kind="audio", value=audio))
-    calls = [one for one in message.get("tool_calls") or () if isinstance(one, dict)]
+    calls = rows(message, "tool_calls")
     if isinstance(message.get("function_call"), dict):
         calls.append({"function": message["function_call"]})
     for source in calls:
@@ -92,12 +100,12 @@ def _content(message: dict[str, Any]) -> list[Part]:
     if isinstance(value, str):
         found: list[Part] = [Text(text=value)] if value else []
     else:
-        found = [part for one in value or () if (part := content_part(one)) is not None]
+        found = [part for one in rows(message, "content") if (part := content_part(one)) is not None]
     annotations = message.get("annotations")
     if isinstance(annotations, list) and annotations:
         for part in reversed(found):
             if isinstance(part, Text):
-                part.citations = annotations
+                part.citations = [citation_of(one) for one in annotations]
                 break
     return found
 
@@ -176,12 +184,13 @@ def _write_parts(message: dict[str, Any], parts: list[Part]) -> list[dict[str, A
     texts: list[str] = []
     thoughts: list[str] = []
     details: list[dict[str, Any]] = []
-    citations: list[Any] = []
+    cited: list[dict[str, Any]] = []
+    chars = 0
     calls: list[dict[str, Any]] = []
     held: list[Reasoning] = []
     for part in parts:
         if isinstance(part, Reasoning):
-            thoughts.append(part.text or "\n\n".join(part.summary or ()))
+            thoughts.append(shown(part))
             if part.signature:
                 held.append(part)
         elif isinstance(part, ToolCall):
@@ -190,7 +199,9 @@ def _write_parts(message: dict[str, Any], parts: list[Part]) -> list[dict[str, A
             _write_proofs(held, details, calls[-1], "" if is_first else part.id)
         elif isinstance(part, Text):
             texts.append(part.text)
-            citations += part.citations or ()
+            begin, chars = chars, chars + len(part.text)
+            found = (annotation_of(one, begin, chars) for one in part.citations or ())
+            cited += [one for one in found if one is not None]
             _write_proofs(held, details, message, "")
         elif isinstance(part, Refusal):
             message["refusal"] = (message["refusal"] or "") + part.text
@@ -201,8 +212,8 @@ def _write_parts(message: dict[str, Any], parts: list[Part]) -> list[dict[str, A
         message["reasoning_content"] = "".join(thoughts)
     if details:
         message["reasoning_details"] = details
-    if found := [one for citation in citations if (one := annotation(citation)) is not None]:
-        message["annotations"] = found
+    if cited:
+        message["annotations"] = cited
     return calls
 
 
@@ -222,12 +233,3 @@ def written_call(call: ToolCall) -> dict[str, Any]:
     if call.kind == "custom":
         return {"id": call.id, "type": "custom", "custom": {"name": call.name, "input": call.arguments}}
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments or "{}"}}
-
-
-def annotation(citation: Any) -> dict[str, Any] | None:
-    """A citation as Chat's annotation, where it is one of a URL (in Chat's or Responses' form)."""
-    if not isinstance(citation, dict) or citation.get("type") != "url_citation":
-        return None
-    if isinstance(citation.get("url_citation"), dict):
-        return citation
-    return {"type": "url_citation", "url_citation": {name: value for name, value in citation.items() if name != "type"}}

@@ -1,16 +1,14 @@
 """Content of messages for one target: a bare string where all is text, which every imitation takes, else parts."""
 
-from base64 import b64decode
 from typing import Any
 
 from gateway.dataplane.wire.canon import Media, Message, Opaque, Part, Reasoning, Refusal, Text, Turn
 from gateway.dataplane.wire.chat.habits import NAME, host_of
-from gateway.dataplane.wire.chat.parts import data_url, written_audio, written_file, written_image
+from gateway.dataplane.wire.chat.parts import written_audio, written_file, written_image
 from gateway.dataplane.wire.chat.tools import written_cache
 from gateway.dataplane.wire.codec import Target
 from gateway.dataplane.wire.report import Report
-
-_TEXTS = ("text/", "application/json", "application/xml")
+from gateway.dataplane.wire.translate.media import data_url, left_out, words_of
 
 
 class WriteContent:
@@ -72,20 +70,10 @@ class WriteContent:
         if media.kind == "video" and has_content and (self._host.video or self._is_own):
             return {"type": "video_url", "video_url": {"url": data_url(media)}}
         self._report.drop(f"messages.{media.kind}", "file_id_of_another_provider" if media.file_id else "unsupported")
-        return {"type": "text", "text": f"[{called(media)} could not be sent to this model]"}
-
-
-def called(media: Media) -> str:
-    """What to call it in a mark."""
-    return f"{media.kind} `{media.name}`" if media.name else media.kind
+        return {"type": "text", "text": left_out(media)}
 
 
 def document_text(document: Media) -> str:
     """A plain-text document as words, since `file` parts take PDFs; '' for any other medium."""
-    words = document.text
-    if not words and document.kind == "document" and document.data and document.mime.startswith(_TEXTS):
-        try:
-            words = b64decode(document.data, validate=True).decode()
-        except ValueError:
-            return ""
+    words = words_of(document)
     return f"[document `{document.name}`]\n{words}" if document.name and words else words

@@ -156,7 +156,7 @@ def error_object(fault: Fault) -> dict[str, Any]:
     """The `error` member of a body or a stream's event."""
     kind, code = _TYPE[fault.kind]
     return {
-        "message": fault.message,
+        "message": fault.message or "the provider failed without a word",
         "type": kind,
         "param": fault.param or None,
         "code": code or fault.code or None,

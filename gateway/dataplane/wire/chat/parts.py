@@ -20,8 +20,8 @@ from gateway.dataplane.wire.fields import (
     shown,
     text,
 )
+from gateway.dataplane.wire.translate.media import data_url, split_data_url
 
-_DATA = "data:"
 _OF_FORMAT = {"mp3": "audio/mpeg"}
 _FORMAT = {"audio/mpeg": "mp3", "audio/x-wav": "wav", "audio/wave": "wav", "audio/mp4": "m4a"}
 _TYPED = frozenset({"type", "cache_control"})
@@ -109,7 +109,7 @@ def _file(part: dict[str, Any], path: str) -> Part:
     data = text(file, "file_data", path)
     found = (
         _by_url("document", data)
-        if data.startswith((_DATA, "http://", "https://"))
+        if data.startswith(("data:", "http://", "https://"))
         else Media(kind="document", data=data)
     )
     found.file_id, found.name = text(file, "file_id", path), text(file, "filename", path)
@@ -139,11 +139,8 @@ def _thinking(part: dict[str, Any], path: str) -> Part:
 
 
 def _by_url(kind: Any, url: str) -> Media:
-    if url.startswith(_DATA):
-        head, comma, data = url[len(_DATA) :].partition(",")
-        if comma and head.endswith(";base64"):
-            return Media(kind=kind, data=data, mime=head[: -len(";base64")])
-    return Media(kind=kind, url=url)
+    mime, data = split_data_url(url)
+    return Media(kind=kind, data=data, mime=mime) if data else Media(kind=kind, url=url)
 
 
 _READ: dict[str, Callable[[dict[str, Any], str], Part]] = {
@@ -159,11 +156,6 @@ _READ: dict[str, Callable[[dict[str, Any], str], Part]] = {
 
 
 # === writing ===
-
-
-def data_url(media: Media) -> str:
-    """`data:` URL of inline media, or its URL."""
-    return f"{_DATA}{media.mime};base64,{media.data}" if media.data else media.url
 
 
 def written_image(image: Media, extra: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ to the calls before them, in order (trap 10).
 from typing import Any, cast
 
 from gateway.dataplane.wire.canon import Message, Opaque, Part, Reasoning, Refusal, Role, Text, ToolCall, ToolResult
+from gateway.dataplane.wire.chat.citations import citation_of
 from gateway.dataplane.wire.chat.parts import read_cache, read_content
 from gateway.dataplane.wire.chat.reasoning import bound_signature, read_thoughts
 from gateway.dataplane.wire.fields import (
@@ -145,7 +146,7 @@ def _arguments(value: Any, path: str) -> str:
 def _cite(content: list[Part], annotations: list[Any]) -> None:
     for part in reversed(content):
         if isinstance(part, Text):
-            part.citations = annotations
+            part.citations = [citation_of(one) for one in annotations]
             return
 
 

@@ -27,9 +27,10 @@ from gateway.dataplane.wire.canon import (
 from gateway.dataplane.wire.chat.answer import content_part
 from gateway.dataplane.wire.chat.calls import CallDelta, Calls
 from gateway.dataplane.wire.chat.chunk import Chunk, Said, Whole
+from gateway.dataplane.wire.chat.citations import citation_of
 from gateway.dataplane.wire.chat.error import fault_of
 from gateway.dataplane.wire.chat.reasoning import bound_signature, is_detail, opened, proof_of
-from gateway.dataplane.wire.chat.stop import FAILURES, read_stop
+from gateway.dataplane.wire.chat.stop import FAILURES, failed, read_stop
 from gateway.dataplane.wire.chat.usage import read_usage
 from gateway.dataplane.wire.lenient import decoded, text_of
 
@@ -79,7 +80,7 @@ class ChatReader:
             elif choice.finish_reason and not self._blocks:
                 self._say_whole(data, out)
             if choice.finish_reason:
-                self._finish = (choice.finish_reason, choice.stop_reason)
+                self._finish = (str(choice.finish_reason), choice.stop_reason)
                 self._close_all(out)
             usage = usage or choice.usage
         if not usage and isinstance(chunk.x_groq, dict):
@@ -133,7 +134,7 @@ class ChatReader:
         self._close_all(out)
         word, sequence = self._finish or ("", None)
         if word in FAILURES:
-            out.append(Fault(FAILURES[word], f"the provider failed inside its answer: finish reason `{word}`"))
+            out.append(failed(word))
             return
         stop = read_stop(word, sequence, has_calls=self._calls.count > 0, has_refusal=self._has_refusal)
         out.append(Finish(stop, read_usage(self._usage, self._tier)))
@@ -255,7 +256,7 @@ class ChatReader:
 
     def _say_annotations(self, annotations: list[Any], out: list[Event]) -> None:
         if self._text >= 0:
-            out += [Delta(self._text, "citation", value=one) for one in annotations]
+            out += [Delta(self._text, "citation", value=citation_of(one)) for one in annotations]
 
     # === ends ===
 

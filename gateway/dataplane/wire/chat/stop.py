@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from gateway.dataplane.wire.canon import ErrorKind, Stop, StopReason
+from gateway.dataplane.wire.canon import ErrorKind, Fault, Stop, StopReason
 
 _READ: Final[dict[str, StopReason]] = {
     "stop": "end",
@@ -27,6 +27,12 @@ FAILURES: Final[dict[str, ErrorKind]] = {
     "error": "server",  # Mistral, OpenRouter
 }
 """Finish reasons that tell a failure of the provider."""
+
+
+def failed(word: str) -> Fault:
+    """The failure that a finish reason tells."""
+    return Fault(FAILURES[word], f"the provider failed inside its answer: finish reason `{word}`")
+
 
 _WRITE: Final[dict[StopReason, str]] = {
     "end": "stop",

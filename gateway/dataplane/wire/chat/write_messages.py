@@ -24,13 +24,14 @@ from gateway.dataplane.wire.canon import (
     ToolResult,
     Turn,
 )
-from gateway.dataplane.wire.chat.content import WriteContent, called, document_text
+from gateway.dataplane.wire.chat.content import WriteContent, document_text
 from gateway.dataplane.wire.chat.habits import NAME, host_of, model_of, place_of
 from gateway.dataplane.wire.chat.reasoning import bound, provider_details
 from gateway.dataplane.wire.codec import Target
 from gateway.dataplane.wire.fields import encode
 from gateway.dataplane.wire.report import Report
-from gateway.dataplane.wire.translate.reasoning import report_unsent, same_origin
+from gateway.dataplane.wire.translate.media import called
+from gateway.dataplane.wire.translate.reasoning import report_unsent, same_origin, shown
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ERROR = "[tool error] "
@@ -116,9 +117,7 @@ class WriteMessages:
         self._out.append({"role": "tool", "tool_call_id": call_id, "content": content, **self._extra(message)})
 
     def _result_text(self, result: ToolResult) -> str:
-        if result.value is not None:
-            return _value_text(result.value)
-        texts: list[str] = []
+        texts: list[str] = [] if result.value is None else [encode(result.value).decode()]
         for part in result.parts:
             if isinstance(part, Text):
                 texts.append(part.text)
@@ -180,7 +179,7 @@ class WriteMessages:
         if refusal:
             made["refusal"] = refusal
         if self._is_own and (
-            cited := [one for part in content if isinstance(part, Text) for one in part.citations or ()]
+            cited := [one.raw for part in content if isinstance(part, Text) for one in part.citations or ()]
         ):
             made["annotations"] = cited
         self._think(made, thoughts, has_calls=bool(calls))
@@ -229,18 +228,12 @@ class WriteMessages:
 
     def _think(self, made: dict[str, Any], thoughts: list[Reasoning], *, has_calls: bool) -> None:
         own = [one for one in thoughts if self._is_from_there(one)]
-        if own and len(own) < len(thoughts):
-            # A thought that came back sealed has its own words; what stands in the clear beside it is what was shown of it.
-            told = "".join(one.text for one in own)
-            if any(one.text not in told for one in thoughts):
-                self._report.drop("reasoning", "not_the_models")
-            thoughts = own
         place = self._place or ("reasoning_content" if own else "never")
         if place == "never":
             for one in thoughts:
                 report_unsent(one, self._target, self._report, "not_taken_back")
             return
-        text = "".join(one.text or "\n\n".join(one.summary or ()) for one in thoughts)
+        text = "".join(shown(one) for one in thoughts)
         if place == "details":
             self._details(made, thoughts)
         elif place == "parts":
@@ -293,9 +286,3 @@ class WriteMessages:
             number, digit = divmod(number, len(_ALPHABET))
             made += _ALPHABET[digit]
         return made
-
-
-def _value_text(value: dict[str, Any]) -> str:
-    """Gemini's `response`: its `output` alone when that is all and text (API reference, FunctionResponse), else the JSON."""
-    only = value.get("output") if len(value) == 1 else None
-    return only if isinstance(only, str) else encode(value).decode()

@@ -12,12 +12,11 @@ from gateway.dataplane.wire.chat.write_messages import WriteMessages
 from gateway.dataplane.wire.codec import Target
 from gateway.dataplane.wire.fields import encode
 from gateway.dataplane.wire.report import Report
+from gateway.dataplane.wire.translate.losses import report_unsaid
 from gateway.dataplane.wire.translate.names import short_key
 
 _MOST_STOPS = 4  # OpenAI's API reference, `stop`
 _TIERS = frozenset({"auto", "default", "flex", "priority", "scale"})
-_TIER = {"standard": "default", "standard_only": "default"}
-"""Gemini's and Anthropic's words for the ordinary tier."""
 
 
 def write_turn(turn: Turn, target: Target, report: Report) -> bytes:
@@ -95,17 +94,14 @@ def _labels(body: dict[str, Any], turn: Turn, target: Target, report: Report, *,
             report.drop("user")
     if turn.session and (is_own or (host.has_cache_key and target.is_official)):
         body["prompt_cache_key"] = short_key(turn.session)
-    if turn.verbosity:
-        if host.control == "openai" or is_own:
-            body["verbosity"] = turn.verbosity
+    for name, value, is_known in (
+        ("verbosity", turn.verbosity, True),
+        ("service_tier", turn.service_tier, turn.service_tier in _TIERS),
+    ):
+        if value and (is_own or (is_known and host.control == "openai")):
+            body[name] = value
         else:
-            report.drop("verbosity")
-    if turn.service_tier:
-        tier = turn.service_tier if is_own else _TIER.get(turn.service_tier, turn.service_tier)
-        if is_own or (tier in _TIERS and host.control == "openai"):
-            body["service_tier"] = tier
-        elif tier not in ("auto", "default"):
-            report.drop("service_tier")
+            report_unsaid(turn, report, name)
 
 
 def _extra(body: dict[str, Any], turn: Turn) -> None:

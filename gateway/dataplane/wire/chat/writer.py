@@ -22,7 +22,8 @@ from gateway.dataplane.wire.canon import (
     Text,
     ToolCall,
 )
-from gateway.dataplane.wire.chat.answer import annotation, wants_function_call
+from gateway.dataplane.wire.chat.answer import wants_function_call
+from gateway.dataplane.wire.chat.citations import annotation_of
 from gateway.dataplane.wire.chat.error import error_object
 from gateway.dataplane.wire.chat.reasoning import bound, written_detail
 from gateway.dataplane.wire.chat.stop import written_stop
@@ -30,6 +31,7 @@ from gateway.dataplane.wire.chat.usage import written_usage
 from gateway.dataplane.wire.codec import Asked
 from gateway.dataplane.wire.fault import unsaid
 from gateway.dataplane.wire.fields import encode
+from gateway.dataplane.wire.translate.reasoning import shown
 
 _DONE: Final = b"data: [DONE]\n\n"
 _TEXT: Final = (b'{"content":', b"}")
@@ -41,10 +43,10 @@ _LEGACY: Final = (b'{"function_call":{"arguments":', b"}}")
 class _Block:
     """What is open: `form` goes around the JSON text of a delta; a thought keeps which words it shows, and its signature."""
 
-    __slots__ = ("form", "kind", "part", "shown", "summary_at")
+    __slots__ = ("begin", "form", "kind", "part", "shown", "summary_at")
 
-    def __init__(self, part: Any, kind: str, form: tuple[bytes, bytes]) -> None:
-        self.part, self.kind, self.form = part, kind, form
+    def __init__(self, part: Any, kind: str, form: tuple[bytes, bytes], begin: int = 0) -> None:
+        self.part, self.kind, self.form, self.begin = part, kind, form, begin
         self.shown = ""
         self.summary_at = 0
 
@@ -59,7 +61,7 @@ class ChatWriter:
         self._head = self._tail = b""
         self._is_over = False
         self._blocks: dict[int, _Block] = {}
-        self._calls = 0
+        self._calls = self._chars = 0
         self._has_text = self._has_refusal = False
         self._held: list[Reasoning] = []
         self._details = 0
@@ -118,7 +120,7 @@ class ChatWriter:
         elif isinstance(part, Text):
             self._prove(None, out)
             self._has_text = True
-            self._blocks[event.index] = _Block(part, "text", _TEXT)
+            self._blocks[event.index] = _Block(part, "text", _TEXT, self._chars)
             if part.text:
                 self._piece(_TEXT, part.text, out)
         elif isinstance(part, Refusal):
@@ -128,7 +130,7 @@ class ChatWriter:
                 self._piece(_REFUSAL, part.text, out)
         elif isinstance(part, Reasoning):
             block = self._blocks[event.index] = _Block(part, "thought", _THOUGHT)
-            if words := part.text or "\n\n".join(part.summary or ()):
+            if words := shown(part):
                 block.shown = "text" if part.text else "summary"
                 self._piece(_THOUGHT, words, out)
 
@@ -164,12 +166,14 @@ class ChatWriter:
             self._piece(block.form, delta.text, out)
         elif block.kind == "thought":
             self._think(block, delta, out)
-        elif kind == "citation":
-            found = annotation(delta.value)
+        elif kind == "citation" and delta.value is not None:
+            found = annotation_of(delta.value, block.begin, self._chars)
             if found is not None:
                 self._chunk(encode({"annotations": [found]}), out)
 
     def _piece(self, form: tuple[bytes, bytes], text: str, out: list[bytes]) -> None:
+        if form is _TEXT:
+            self._chars += len(text)
         out += (
             self._head, b'{"index":0,"delta":', form[0], encode(text), form[1], b',"logprobs":null,"finish_reason":null}]',
             self._tail,

@@ -3,17 +3,19 @@
 from typing import Any, Final
 
 from gateway.base.core.errors import BadRequest, UpstreamProtocolError
-from gateway.dataplane.wire.canon import Answer, Media, Opaque, Part, Reasoning, Refusal, Text, ToolCall
+from gateway.dataplane.wire.canon import Answer, Fault, Media, Opaque, Part, Reasoning, Refusal, Text, ToolCall
 from gateway.dataplane.wire.codec import Asked
 from gateway.dataplane.wire.converse.citations import written_citations
+from gateway.dataplane.wire.converse.errors import read_error
 from gateway.dataplane.wire.converse.media import DocumentNames, write_media
 from gateway.dataplane.wire.converse.names import BLOCK
 from gateway.dataplane.wire.converse.read_blocks import read_blocks
 from gateway.dataplane.wire.converse.stop import more_of_stop, read_stop, written_stop
 from gateway.dataplane.wire.converse.usage import more_of_usage, read_usage, written_usage
-from gateway.dataplane.wire.converse.write_blocks import Block, arguments_of, reasoning_block
+from gateway.dataplane.wire.converse.write_blocks import Block, reasoning_block
 from gateway.dataplane.wire.fields import encode, rest
 from gateway.dataplane.wire.lenient import answer_object, child
+from gateway.dataplane.wire.translate.unwrap import arguments_object
 
 _KNOWN: Final = frozenset({"output", "stopReason", "usage"})
 
@@ -21,12 +23,14 @@ _KNOWN: Final = frozenset({"output", "stopReason", "usage"})
 # === reading ===
 
 
-def read_answer(body: bytes) -> Answer:
+def read_answer(body: bytes) -> Answer | Fault:
     """A provider's whole answer. Raises UpstreamProtocolError."""
     said = answer_object(body)
     message = child(child(said, "output"), "message")
     content = message.get("content")
     if not isinstance(content, list):
+        if "message" in said or "__type" in said:
+            return read_error(0, {}, body)
         raise UpstreamProtocolError("the provider's answer has no `output.message.content`")
     try:
         parts = [part for part in read_blocks(content, "output.message.content") if not _is_nothing(part)]
@@ -82,7 +86,7 @@ def answer_block(part: Part) -> Block | None:
     if isinstance(part, ToolCall):
         kind = (part.extra or {}).get("type")
         more = {"type": kind} if kind == "tool_use" else {}
-        return {"toolUse": {"toolUseId": part.id, "name": part.name, "input": arguments_of(part), **more}}
+        return {"toolUse": {"toolUseId": part.id, "name": part.name, "input": arguments_object(part), **more}}
     if isinstance(part, Reasoning):
         return reasoning_block(part) if part.signature or part.text or part.summary else None
     if isinstance(part, Media):

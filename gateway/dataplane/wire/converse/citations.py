@@ -1,27 +1,38 @@
-"""Where an answer's words come from, as Citation objects: those of this dialect as they are, web addresses of others by their url."""
+"""Where an answer's words come from, as Citation objects: those of this dialect as they are, of others what can be told."""
 
 from typing import Any
+
+from gateway.dataplane.wire.canon import Citation
+from gateway.dataplane.wire.lenient import child, rows, string
 
 _MEMBERS = frozenset({"title", "source", "sourceContent", "location"})
 
 
-def written_citations(citations: list[Any] | None) -> list[dict[str, Any]]:
+def citation_of(raw: Any) -> Citation:
+    """Of a document there are its title and words, but no address."""
+    if not isinstance(raw, dict):
+        return Citation(raw=raw)
+    return Citation(
+        raw=raw,
+        url=string(child(child(raw, "location"), "web"), "url"),
+        title=string(raw, "title"),
+        quote="".join(string(row, "text") for row in rows(raw, "sourceContent")),
+    )
+
+
+def written_citations(citations: list[Citation] | None) -> list[dict[str, Any]]:
     """The citations that can be told here."""
-    found = (_written(one) for one in citations or () if isinstance(one, dict))
+    found = (_written(one) for one in citations or ())
     return [one for one in found if one is not None]
 
 
-def _written(citation: dict[str, Any]) -> dict[str, Any] | None:
-    if citation and citation.keys() <= _MEMBERS:
-        return citation
-    inner = citation.get("url_citation")  # Chat
-    told = inner if isinstance(inner, dict) else citation
-    url, title = told.get("url") or told.get("uri"), told.get("title") or told.get("document_title")
-    if isinstance(url, str):
-        location: dict[str, Any] = {"location": {"web": {"url": url}}}
-        return {"title": title, **location} if isinstance(title, str) else location
-    cited = told.get("cited_text")
-    if not isinstance(cited, str):
+def _written(citation: Citation) -> dict[str, Any] | None:
+    raw = citation.raw
+    if isinstance(raw, dict) and raw and raw.keys() <= _MEMBERS:
+        return raw
+    if not citation.url and not citation.quote:
         return None
-    content: dict[str, Any] = {"sourceContent": [{"text": cited}]}
-    return {"title": title, **content} if isinstance(title, str) else content
+    told: dict[str, Any] = {"title": citation.title} if citation.title else {}
+    if citation.url:
+        return {**told, "location": {"web": {"url": citation.url}}}
+    return {**told, "sourceContent": [{"text": citation.quote}]}

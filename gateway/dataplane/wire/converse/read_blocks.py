@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from gateway.dataplane.wire.canon import Media, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
+from gateway.dataplane.wire.converse.citations import citation_of
 from gateway.dataplane.wire.converse.media import KINDS, read_media
 from gateway.dataplane.wire.converse.names import BLOCK, CACHE_POINT
 from gateway.dataplane.wire.fields import (
@@ -132,7 +133,7 @@ def _citations(value: Any, path: str) -> Part:
     content = as_object(value, path)
     pieces = array(content, "content", path)
     words = [text(as_object(piece, join(path, "content")), "text", join(path, "content")) for piece in pieces]
-    found = Text(text="".join(words), citations=array(content, "citations", path))
+    found = Text(text="".join(words), citations=[citation_of(one) for one in array(content, "citations", path)])
     if pieces != [{"text": found.text}] or len(content) != 2:
         found.extra = {BLOCK: {"citationsContent": content}}
     return found

@@ -28,6 +28,7 @@ from gateway.dataplane.wire.canon import (
     ToolCall,
 )
 from gateway.dataplane.wire.converse.answer import invoked_model
+from gateway.dataplane.wire.converse.citations import citation_of
 from gateway.dataplane.wire.converse.errors import read_exception
 from gateway.dataplane.wire.converse.read_blocks import SERVER_USE
 from gateway.dataplane.wire.converse.stop import read_stop
@@ -136,7 +137,7 @@ class ConverseReader:
         elif delta.citation is not None:
             if block is None or block.kind != "text":
                 block = self._open(at, "text", Text(text=""), out)
-            out.append(Delta(block.index, "citation", value=delta.citation))
+            out.append(Delta(block.index, "citation", value=citation_of(delta.citation)))
         elif block is not None and block.held is not None:
             self._held_delta(block, delta)
         else:

@@ -7,9 +7,6 @@ as visible text (trap 24); what has no word here becomes a note in the text, and
 
 from typing import Any, Final
 
-from msgspec import DecodeError
-from msgspec.json import Decoder
-
 from gateway.dataplane.wire.canon import Media, Opaque, Part, Reasoning, Refusal, Role, Text, ToolCall, ToolResult
 from gateway.dataplane.wire.codec import Target
 from gateway.dataplane.wire.converse.media import DocumentNames, write_media
@@ -17,10 +14,11 @@ from gateway.dataplane.wire.converse.models import model_of
 from gateway.dataplane.wire.converse.names import BLOCK, CACHE_POINT
 from gateway.dataplane.wire.fields import encode
 from gateway.dataplane.wire.report import Report
-from gateway.dataplane.wire.translate.reasoning import report_unsent, same_origin
+from gateway.dataplane.wire.translate.media import left_out
+from gateway.dataplane.wire.translate.reasoning import report_unsent, same_origin, shown
+from gateway.dataplane.wire.translate.unwrap import arguments_object
 
 Block = dict[str, Any]
-_decode: Final = Decoder().decode
 _NOTHING: Final = "(no output)"
 
 
@@ -45,7 +43,7 @@ class BlockWriter:
     def block(self, part: Part, role: Role, path: str) -> Block:
         """The block of a part that is kept."""
         if isinstance(part, ToolCall):
-            return {"toolUse": {"toolUseId": part.id, "name": part.name, "input": arguments_of(part)}}
+            return {"toolUse": {"toolUseId": part.id, "name": part.name, "input": arguments_object(part)}}
         if isinstance(part, ToolResult):
             return self._result(part, path)
         if isinstance(part, Media):
@@ -71,8 +69,7 @@ class BlockWriter:
             "file_id" if part.file_id else "url" if part.url else "in_an_answer" if role == "assistant" else "format"
         )
         self._report.drop(f"{path}.{part.kind}", where)
-        called = part.name or (part.url if len(part.url) <= 500 else "") or part.mime
-        return {"text": f"[{part.kind}{f' {called}' if called else ''}: could not be sent to this model]"}
+        return {"text": left_out(part)}
 
     def _result(self, part: ToolResult, path: str) -> Block:
         content: list[Block]
@@ -104,7 +101,7 @@ def own_block(part: Part) -> Block:
         block: Block = extra[BLOCK]
         return block
     if isinstance(part, ToolCall):
-        return {"toolUse": {"toolUseId": part.id, "name": part.name, "input": arguments_of(part), **_more(extra)}}
+        return {"toolUse": {"toolUseId": part.id, "name": part.name, "input": arguments_object(part), **_more(extra)}}
     if isinstance(part, ToolResult):
         content = [own_block(one) for one in part.parts] if part.value is None else [{"json": part.value}]
         result = {"toolUseId": part.call_id, "content": content, **_more(extra)}
@@ -122,7 +119,9 @@ def own_block(part: Part) -> Block:
         whole: Block = part.value
         return whole
     if isinstance(part, Text) and part.citations is not None:
-        return {"citationsContent": {"content": [{"text": part.text}], "citations": part.citations}}
+        return {
+            "citationsContent": {"content": [{"text": part.text}], "citations": [one.raw for one in part.citations]}
+        }
     return {"text": part.text}
 
 
@@ -130,23 +129,10 @@ def reasoning_block(part: Reasoning) -> Block:
     """`reasoningContent`; what is only a summary counts as the text."""
     if part.is_redacted:
         return {"reasoningContent": {"redactedContent": part.signature}}
-    text: Block = {"text": part.text or "\n\n".join(part.summary or ())}
+    text: Block = {"text": shown(part)}
     if part.signature:
         text["signature"] = part.signature
     return {"reasoningContent": {"reasoningText": text}}
-
-
-def arguments_of(call: ToolCall) -> dict[str, Any]:
-    """The arguments as the object that Bedrock wants; text that is none goes in whole (trap 11)."""
-    if call.kind == "custom":
-        return {"input": call.arguments}
-    if not call.arguments.strip():
-        return {}
-    try:
-        value = _decode(call.arguments)
-    except (DecodeError, UnicodeError, RecursionError):
-        value = None
-    return value if isinstance(value, dict) else {"arguments": call.arguments}
 
 
 def json_text(value: Any) -> str:

@@ -20,11 +20,11 @@ from gateway.dataplane.wire.converse.write_tools import parallel_switch, written
 from gateway.dataplane.wire.fields import encode
 from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.translate.claude_thinking import why_no_sampler
+from gateway.dataplane.wire.translate.losses import report_unsaid
 
 _MOST_STOPS: Final = 2500  # InferenceConfiguration.stopSequences
 _STOP_PATH: Final = "/stop_sequence"
 _USER: Final = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}")
-_PLAIN_TIERS: Final = frozenset({"auto", "default", "standard", "standard_only"})
 
 
 def write_turn(turn: Turn, target: Target, report: Report) -> bytes:
@@ -84,9 +84,7 @@ def _inference(turn: Turn, target: Target, model: Model, mind: Mind, report: Rep
             why = "above_1" if value > 1 else ""
         if why and value != 1:  # 1 is what the models take by themselves
             report.drop(name, why)
-    for name in ("seed", "presence_penalty", "frequency_penalty"):
-        if getattr(turn, name):
-            report.drop(name)
+    report_unsaid(turn, report, "seed", "presence_penalty", "frequency_penalty")
     if turn.stop:
         config.update(_stops(turn.stop, model, report))
     return config
@@ -132,7 +130,4 @@ def _labels(body: dict[str, Any], turn: Turn, report: Report) -> None:
             body["requestMetadata"] = {"user": turn.user}
         else:
             report.drop("user")
-    if turn.verbosity:
-        report.drop("verbosity")
-    if turn.service_tier and turn.service_tier not in _PLAIN_TIERS:
-        report.drop("service_tier")
+    report_unsaid(turn, report, "verbosity", "service_tier")

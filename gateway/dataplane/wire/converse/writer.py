@@ -30,6 +30,7 @@ from gateway.dataplane.wire.converse.errors import exception_name
 from gateway.dataplane.wire.converse.stop import more_of_stop, written_stop
 from gateway.dataplane.wire.converse.usage import more_of_usage, written_usage
 from gateway.dataplane.wire.fields import encode
+from gateway.dataplane.wire.translate.reasoning import shown
 
 _JSON: Final = (":content-type", "application/json")
 _EVENT: Final = (":message-type", "event")
@@ -112,7 +113,7 @@ class ConverseWriter:
         if part.is_redacted:
             self._piece(block, {"reasoningContent": {"redactedContent": part.signature}}, out)
             return
-        text = part.text or "\n\n".join(part.summary or ())
+        text = shown(part)
         if text:
             self._piece(block, {"reasoningContent": {"text": text}}, out)
         if part.signature:
@@ -126,7 +127,7 @@ class ConverseWriter:
         if kind == "arguments":
             if block.is_call and event.text:
                 self._piece(block, {"toolUse": {"input": event.text}}, out)
-        elif kind == "citation":
+        elif kind == "citation" and event.value is not None and not block.is_call and not block.is_reasoning:
             for citation in written_citations([event.value]):
                 self._piece(block, {"citation": citation}, out)
         elif block.is_reasoning:

@@ -68,7 +68,11 @@ def fault_of(error: dict[str, Any], status: int = 0, headers: Mapping[str, str] 
 def error_object(fault: Fault) -> dict[str, Any]:
     """The error object for a Gemini client; a wait is told as RetryInfo, which Gemini CLI obeys."""
     code, status = _STATUSES[fault.kind]
-    error: dict[str, Any] = {"code": code, "message": fault.message, "status": status}
+    error: dict[str, Any] = {
+        "code": code,
+        "message": fault.message or "the provider failed without a word",
+        "status": status,
+    }
     if fault.retry_after_s >= 0:
         delay = f"{fault.retry_after_s:.3f}".rstrip("0").rstrip(".") + "s"
         error["details"] = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}]

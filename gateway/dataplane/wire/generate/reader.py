@@ -30,6 +30,7 @@ from gateway.dataplane.wire.canon import (
     ToolCall,
 )
 from gateway.dataplane.wire.generate.chunk import Call, Candidate, Chunk, Part
+from gateway.dataplane.wire.generate.citations import pages_of
 from gateway.dataplane.wire.generate.error import fault_of
 from gateway.dataplane.wire.generate.stop import blocked, read_stop
 from gateway.dataplane.wire.translate.names import made_id
@@ -107,6 +108,9 @@ class GenerateReader:
         events: list[Event] = []
         if self._begin is None:
             self._start(Chunk(), events)
+        if self._open >= 0 and not self._is_thought:
+            pages = pages_of(self._extra.get("groundingMetadata"))
+            events += [Delta(self._open, "citation", value=page) for page in pages]
         self._close(events)
         events.append(Finish(stop, self._usage()))
         return events

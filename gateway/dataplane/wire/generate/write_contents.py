@@ -81,9 +81,7 @@ class _Contents:
                     words = reminder(part.text) if is_instruction(message) else part.text
                     self._user.append({"text": words})
             elif isinstance(part, Media):
-                piece = media_part(part, what, self._report)
-                if piece is not None:
-                    self._user.append(piece)
+                self._user.append(media_part(part, what, self._report))
             elif isinstance(part, ToolResult):
                 self._result(part, what)
             elif isinstance(part, ToolCall | Reasoning):
@@ -109,9 +107,7 @@ class _Contents:
             self._calls[part.id] = part
             self._model_piece({"functionCall": {"name": part.name, "args": arguments_json(part)}})
         elif isinstance(part, Media):
-            piece = media_part(part, what, self._report)
-            if piece is not None:
-                self._model_piece(piece)
+            self._model_piece(media_part(part, what, self._report))
         elif isinstance(part, ToolResult):
             self._report.drop(f"{what}.toolresult", "not_the_users")
         # an Opaque of another dialect has been reported on the road
@@ -131,7 +127,10 @@ class _Contents:
         if part.is_bound or not part.text:
             if part.signature:
                 self._lone_signature()
-                self._signature = part.signature
+                if part.extra is None:
+                    self._signature = part.signature
+                else:  # it stood alone (generate/reader.py)
+                    self._model.append({**part.extra, "thoughtSignature": part.signature})
             return
         self._lone_signature()
         piece: Json = {"text": part.text, "thought": True}

@@ -8,18 +8,11 @@ import msgspec
 from gateway.dataplane.wire.canon import Media, Text, ToolCall, ToolResult
 from gateway.dataplane.wire.generate.names import is_from_3
 from gateway.dataplane.wire.report import Report
+from gateway.dataplane.wire.translate.media import GOOGLES, left_out
+from gateway.dataplane.wire.translate.unwrap import arguments_object
 
 Json = dict[str, Any]
 
-_URIS: Final = (
-    "gs://",
-    "https://generativelanguage.googleapis.com/",  # the Files API
-    "https://www.youtube.com/",
-    "https://youtube.com/",
-    "https://m.youtube.com/",
-    "https://youtu.be/",
-)
-"""What Google fetches itself (ai.google.dev "Files API", "Video understanding"; Vertex: Cloud Storage)."""
 _MIMES: Final = {
     "png": "image/png",
     "jpg": "image/jpeg",
@@ -37,22 +30,18 @@ _RESULT_MIMES: Final = frozenset({"image/png", "image/jpeg", "image/webp", "appl
 
 
 def arguments_json(call: ToolCall) -> msgspec.Raw:
-    """A call's `args`: an object on one line, its numbers as they were written. Bare input of a `custom` call becomes
-    `{"input": …}`, and so does what is no JSON object (trap 11)."""
+    """A call's `args`: an object on one line, its numbers as they were written."""
     text = call.arguments.strip()
-    if call.kind != "custom":
-        if not text:
-            return msgspec.Raw(b"{}")
-        if text[0] == "{":
-            try:
-                return msgspec.Raw(msgspec.json.format(text, indent=-1).encode())
-            except msgspec.DecodeError:
-                pass
-    return msgspec.Raw(msgspec.json.encode({"input": call.arguments}))
+    if call.kind != "custom" and text[:1] == "{":
+        try:
+            return msgspec.Raw(msgspec.json.format(text, indent=-1).encode())
+        except msgspec.DecodeError:
+            pass
+    return msgspec.Raw(msgspec.json.encode(arguments_object(call)))
 
 
-def media_part(media: Media, what: str, report: Report) -> Json | None:
-    """`inlineData` or `fileData`; None, and a report, for what Google can neither take nor fetch. `what` names it there."""
+def media_part(media: Media, what: str, report: Report) -> Json:
+    """`inlineData` or `fileData`; for what Google can neither take nor fetch a word, and a report, where `what` names it."""
     if media.detail in ("low", "high", "original"):
         report.drop(f"{what}.detail")
     if media.data:
@@ -60,9 +49,9 @@ def media_part(media: Media, what: str, report: Report) -> Json | None:
     if media.text:
         data = base64.b64encode(media.text.encode("utf-8", "replace")).decode()
         return {"inlineData": {"mimeType": media.mime or "text/plain", "data": data}}
-    if not media.url.startswith(_URIS):
+    if not media.url.startswith(GOOGLES):
         report.drop(f"{what}.{media.kind}", "not_inlined" if media.url else "file_of_another_vendor")
-        return None
+        return {"text": left_out(media)}
     mime = media.mime or _MIMES.get(media.url.rpartition(".")[2].lower(), "")
     return {"fileData": {"mimeType": mime, "fileUri": media.url} if mime else {"fileUri": media.url}}
 
@@ -77,9 +66,9 @@ def response_part(result: ToolResult, name: str, model: str, what: str, report: 
             texts.append(part.text)
         elif isinstance(part, Media):
             piece = media_part(part, what, report)
-            if piece is None:
-                continue
-            if is_from_3(model) and "inlineData" in piece and piece["inlineData"]["mimeType"] in _RESULT_MIMES:
+            if "text" in piece:
+                texts.append(piece["text"])
+            elif is_from_3(model) and "inlineData" in piece and piece["inlineData"]["mimeType"] in _RESULT_MIMES:
                 inside.append(piece)
             else:
                 after += ({"text": f"[{part.kind} returned by the tool {name}]"}, piece)

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from gateway.dataplane.wire.canon import (
     Answer,
     Begin,
+    Citation,
     Close,
     Delta,
     Event,
@@ -28,6 +29,7 @@ from gateway.dataplane.wire.canon import (
 )
 from gateway.dataplane.wire.codec import Asked
 from gateway.dataplane.wire.fields import encode
+from gateway.dataplane.wire.generate.citations import grounding_of
 from gateway.dataplane.wire.generate.error import error_object
 from gateway.dataplane.wire.generate.names import OWN_PARTS
 from gateway.dataplane.wire.generate.stop import finish_reason
@@ -95,13 +97,14 @@ def shows_thoughts(asked: Asked) -> bool:
 class GenerateWriter:
     """See the module and StreamWriter."""
 
-    __slots__ = ("_asked", "_blocks", "_is_done", "_lifecycle", "_shows_thoughts", "_signatures", "_tail")
+    __slots__ = ("_asked", "_blocks", "_citations", "_is_done", "_lifecycle", "_shows_thoughts", "_signatures", "_tail")
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
         self._shows_thoughts = shows_thoughts(asked)
         self._signatures = _Signatures()
         self._blocks: dict[int, _Block] = {}
+        self._citations: list[Citation] = []
         self._is_done = False
         self._begin(Begin("", ""))
 
@@ -141,6 +144,7 @@ class GenerateWriter:
         block = self._blocks[event.index] = _Block(part)
         if isinstance(part, Text | Refusal):
             self._text(part.text, out)
+            self._citations += (part.citations or ()) if isinstance(part, Text) else ()
         elif isinstance(part, Reasoning):
             block.signature = part.signature
             self._thought("".join(part.summary or ()), out)
@@ -162,6 +166,8 @@ class GenerateWriter:
             block.pieces.append(event.text)
         elif event.kind == "signature":
             block.signature = event.text
+        elif event.kind == "citation" and event.value is not None:
+            self._citations.append(event.value)
         elif event.kind == "summary" and event.text:
             is_next = block.at not in (-1, event.at)
             block.at = event.at
@@ -200,7 +206,9 @@ class GenerateWriter:
             self._closed(index, out)
         self._is_done = True
         parts = self._signatures.rest() or [{"text": ""}]
-        reason = b'],"role":"model"},"finishReason":' + encode(finish_reason(event.stop)) + b',"index":0}],'
+        reason = b'],"role":"model"},"finishReason":' + encode(finish_reason(event.stop)) + b',"index":0'
+        grounding = grounding_of(self._citations)
+        reason += (b',"groundingMetadata":' + encode(grounding) if grounding else b"") + b"}],"
         usage = b""
         if event.usage is not None:
             usage = b'"usageMetadata":' + encode(usage_metadata(event.usage)) + b","
@@ -236,6 +244,9 @@ def write_answer(answer: Answer, asked: Asked) -> bytes:
         "finishReason": finish_reason(answer.stop),
         "index": 0,
     }
+    grounding = grounding_of(one for part in answer.parts if isinstance(part, Text) for one in part.citations or ())
+    if grounding:
+        candidate["groundingMetadata"] = grounding
     body: Json = {"candidates": [candidate]}
     if answer.usage is not None:
         body["usageMetadata"] = usage_metadata(answer.usage)

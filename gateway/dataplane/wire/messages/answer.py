@@ -4,17 +4,19 @@ from typing import Any, Final
 
 from gateway.base.core.errors import UpstreamProtocolError
 from gateway.base.core.usage import Usage
-from gateway.dataplane.wire.canon import Answer, Opaque, Part, Reasoning, Refusal, Text, ToolCall
+from gateway.dataplane.wire.canon import Answer, Fault, Opaque, Part, Reasoning, Refusal, Text, ToolCall
 from gateway.dataplane.wire.codec import Asked
 from gateway.dataplane.wire.fault import unsaid
 from gateway.dataplane.wire.fields import encode
 from gateway.dataplane.wire.lenient import answer_object, string
+from gateway.dataplane.wire.messages.citations import citation_of, citations_of
 from gateway.dataplane.wire.messages.error import fault_of
-from gateway.dataplane.wire.messages.names import CITATIONS, NAME, is_anthropics
+from gateway.dataplane.wire.messages.names import NAME, is_anthropics
 from gateway.dataplane.wire.messages.stop import PASSED, is_awaited, stop_of, stop_word
 from gateway.dataplane.wire.messages.usage import usage_object
-from gateway.dataplane.wire.messages.write_block import input_of
 from gateway.dataplane.wire.translate.count import estimated_tokens
+from gateway.dataplane.wire.translate.reasoning import shown
+from gateway.dataplane.wire.translate.unwrap import arguments_object
 from gateway.dataplane.wire.usage import USAGE
 
 _Block = dict[str, Any]
@@ -24,13 +26,12 @@ _PASSED: Final = ("context_management", "input_transformations", "diagnostics")
 _KNOWN: Final = frozenset({"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage", *PASSED})
 
 
-def read_answer(body: bytes) -> Answer:
+def read_answer(body: bytes) -> Answer | Fault:
     """See `Codec.read_answer`."""
     answer = answer_object(body)
     if "content" not in answer:
         if "error" in answer:
-            said = fault_of(answer["error"]).message
-            raise UpstreamProtocolError(f"the provider answered with an error and status 200: {said}")
+            return fault_of(answer["error"])
         raise UpstreamProtocolError("the provider's answer has no `content`")
     content = answer["content"]
     if isinstance(content, str):
@@ -57,7 +58,8 @@ def part_of(block: Any) -> Part | None:
         return None
     if kind == "text":
         citations = block.get("citations")
-        return Text(text=string(block, "text"), citations=citations if isinstance(citations, list) else None)
+        cited = [citation_of(one) for one in citations] if isinstance(citations, list) else None
+        return Text(text=string(block, "text"), citations=cited)
     if kind == "thinking":
         return Reasoning(text=string(block, "thinking"), signature=string(block, "signature"))
     if kind == "redacted_thinking":
@@ -110,7 +112,7 @@ def block_of(part: Part) -> _Block | None:
             block["citations"] = kept
         return block
     if isinstance(part, ToolCall):
-        block = {"type": "tool_use", "id": part.id, "name": part.name, "input": input_of(part)}
+        block = {"type": "tool_use", "id": part.id, "name": part.name, "input": arguments_object(part)}
         if part.extra and "caller" in part.extra:
             block["caller"] = part.extra["caller"]
         return block
@@ -123,15 +125,10 @@ def _thinking(part: Reasoning) -> _Block | None:
     """Always with its signature: the SDKs fail without the member (trap 29)."""
     if part.is_redacted:
         return {"type": "redacted_thinking", "data": part.signature} if part.signature else None
-    text = part.text or "\n\n".join(part.summary or ())
+    text = shown(part)
     if not text and not part.signature:
         return None
     return {"type": "thinking", "thinking": text, "signature": part.signature}
-
-
-def citations_of(citations: list[Any] | None) -> list[Any]:
-    """Those of this dialect."""
-    return [one for one in citations or () if isinstance(one, dict) and one.get("type") in CITATIONS]
 
 
 def _estimated(asked: Asked, blocks: list[_Block]) -> Usage:

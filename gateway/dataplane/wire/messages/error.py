@@ -88,7 +88,7 @@ def kind_of(word: str, message: str, status: int) -> ErrorKind:
 
 def error_object(fault: Fault) -> dict[str, Any]:
     """The `error` member for a client: the type that makes it do the right thing, and the provider's words."""
-    return {"type": _TYPE[fault.kind], "message": told(fault, NAME).message}
+    return {"type": _TYPE[fault.kind], "message": told(fault, NAME).message or "the provider failed without a word"}
 
 
 def _error_in(body: bytes) -> dict[str, Any]:

@@ -28,17 +28,6 @@ _BLOCKS: Final = frozenset(
     }
 )
 
-CITATIONS: Final = frozenset(
-    {
-        "char_location",
-        "page_location",
-        "content_block_location",
-        "web_search_result_location",
-        "search_result_location",
-    }
-)
-"""Types of this dialect's citations (the API reference, `TextCitation`): those of other dialects mean nothing to its clients."""
-
 MARK: Final[dict[str, dict[str, Any]]] = {
     "5m": {"type": "ephemeral"},
     "1h": {"type": "ephemeral", "ttl": "1h"},

@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 
 from gateway.dataplane.wire import fields
 from gateway.dataplane.wire.canon import Extra, Media, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
+from gateway.dataplane.wire.messages.citations import citation_of
 from gateway.dataplane.wire.messages.names import MARK
 
 _Block = dict[str, Any]
@@ -56,7 +57,7 @@ def _text(block: _Block, path: str) -> Text:
     citations = block.get("citations")
     return Text(
         text=fields.needed_text(block, "text", path),
-        citations=None if citations is None else fields.array(block, "citations", path),
+        citations=None if citations is None else [citation_of(one) for one in fields.array(block, "citations", path)],
         cache=cache_of(block, path),
         extra=extra_of(block, _TEXT),
     )

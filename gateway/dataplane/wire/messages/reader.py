@@ -29,6 +29,7 @@ from gateway.dataplane.wire.canon import (
 )
 from gateway.dataplane.wire.fields import encode, loads
 from gateway.dataplane.wire.messages.answer import part_of
+from gateway.dataplane.wire.messages.citations import citation_of
 from gateway.dataplane.wire.messages.error import fault_of
 from gateway.dataplane.wire.messages.names import NAME
 from gateway.dataplane.wire.messages.stop import is_awaited, stop_of
@@ -135,7 +136,7 @@ class Reader:
         if kind == "error" or (not kind and "error" in event):
             self._is_over = True
             return [fault_of(event.get("error"))]
-        if kind not in _IGNORED:
+        if not isinstance(kind, str) or kind not in _IGNORED:
             self.skipped += 1
         return []
 
@@ -273,7 +274,7 @@ class Reader:
         if piece.signature is not None:
             return [Delta(index, "signature", piece.signature)] if piece.signature else []
         if piece.citation is not None:
-            return [Delta(index, "citation", value=piece.citation)]
+            return [Delta(index, "citation", value=citation_of(piece.citation))]
         self.skipped += 1
         return []
 

@@ -3,23 +3,18 @@
 Text without a visible character is left out: it is refused, and would end the session for good (trap 33). A turn of this dialect gets back what it brought in `extra`; the `extra` of others means nothing here.
 """
 
-import base64
-import binascii
 from typing import Any, Final
 
-from gateway.base.core.errors import BadRequest
 from gateway.dataplane.wire.canon import Media, Opaque, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 from gateway.dataplane.wire.codec import Target
-from gateway.dataplane.wire.fields import encode, loads
+from gateway.dataplane.wire.fields import encode
 from gateway.dataplane.wire.messages.names import BILLING_HEADER
 from gateway.dataplane.wire.report import Report
+from gateway.dataplane.wire.translate.media import left_out, words_of
 from gateway.dataplane.wire.translate.reasoning import report_unsent, same_origin
-from gateway.dataplane.wire.translate.unwrap import wrapped
+from gateway.dataplane.wire.translate.unwrap import arguments_object
 
 _Block = dict[str, Any]
-RAW_ARGUMENTS: Final = "raw_arguments"
-"""Under this member goes what a model wrote as arguments and is no JSON object: `input` must be one (trap 11)."""
-
 _IMAGES: Final = ("image/jpeg", "image/png", "image/gif", "image/webp")
 _BEGINNINGS: Final = (("iVBOR", "image/png"), ("/9j/", "image/jpeg"), ("R0lG", "image/gif"), ("UklG", "image/webp"))
 """How the base64 of each kind of image begins, for clients that do not say the kind."""
@@ -66,7 +61,7 @@ class BlockWriter:
     def _text(self, part: Text | Refusal) -> _Block:
         block: _Block = {"type": "text", "text": part.text}
         if self._is_own and isinstance(part, Text) and part.citations is not None:
-            block["citations"] = part.citations
+            block["citations"] = [one.raw for one in part.citations]
         return self._own(part, block)
 
     def _reasoning(self, part: Reasoning) -> _Block | None:
@@ -90,22 +85,20 @@ class BlockWriter:
     def _result(self, part: ToolResult, path: str) -> _Block:
         """Results without content are said to be empty, for some imitations miss the member."""
         block: _Block = {"type": "tool_result", "tool_use_id": part.call_id}
-        is_error = part.is_error
         content: str | list[_Block]
         if part.value is not None:
-            content, has_failed = _told(part.value)
-            is_error = is_error or has_failed
+            content = encode(part.value).decode()
             if part.parts:
-                content = [{"type": "text", "text": content}, *self._contents(part, path)] if content else []
+                content = [{"type": "text", "text": content}, *self._contents(part, path)]
         elif part.is_plain and len(part.parts) <= 1 and all(isinstance(one, Text) for one in part.parts):
             content = "".join(one.text for one in part.parts if isinstance(one, Text))
         else:
             content = self._contents(part, path)
         if not self._is_own and (not content or (isinstance(content, str) and content.isspace())):
-            content = _FAILED if is_error else ""  # an error must have words
+            content = _FAILED if part.is_error else ""  # an error must have words
         if content or not (self._is_own and part.is_plain and not part.parts):
             block["content"] = content
-        if is_error:
+        if part.is_error:
             block["is_error"] = True
         return self._own(part, block)
 
@@ -140,9 +133,8 @@ class BlockWriter:
             if part.file_id and not self._is_own:
                 source = None  # ids are of another vendor's store
         if source is None:
-            # never in silence: without a word the model would invent what it shows (trap 34)
             self._report.drop(f"{path}.{part.kind}")
-            return {"type": "text", "text": f"[{part.kind} left out: this model's provider cannot take it]"}
+            return {"type": "text", "text": left_out(part)}
         block: _Block = {"type": part.kind, "source": source}
         if part.kind == "document" and part.name:
             block["title"] = part.name
@@ -150,29 +142,7 @@ class BlockWriter:
 
 
 def _tool_use(call: ToolCall) -> _Block:
-    return {"type": "tool_use", "id": call.id, "name": call.name, "input": input_of(call)}
-
-
-def input_of(call: ToolCall) -> dict[str, Any]:
-    """A call's arguments as the object that `input` must be."""
-    text = wrapped(call.arguments) if call.kind == "custom" else call.arguments
-    if not text or text.isspace():
-        return {}
-    try:
-        found = loads(text.encode())
-    except (BadRequest, UnicodeError, RecursionError):
-        return {RAW_ARGUMENTS: text}
-    return found if isinstance(found, dict) else {RAW_ARGUMENTS: text}
-
-
-def _told(value: dict[str, Any]) -> tuple[str, bool]:
-    """A result that is an object, as text, and whether it tells an error: Gemini names them `output` and `error`."""
-    if len(value) == 1:
-        for name in ("output", "error"):
-            told = value.get(name)
-            if isinstance(told, str):
-                return told, name == "error"
-    return encode(value).decode(), False
+    return {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments_object(call)}
 
 
 def _image(part: Media) -> _Block | None:
@@ -191,14 +161,7 @@ def _document(part: Media) -> _Block | None:
         return {"type": "file", "file_id": part.file_id}
     if part.url:
         return {"type": "url", "url": part.url} if part.url.startswith(("https://", "http://")) else None
-    if part.text:
-        return {"type": "text", "media_type": "text/plain", "data": part.text}
     if part.mime == "application/pdf" or (not part.mime and part.data.startswith("JVBERi")):
         return {"type": "base64", "media_type": "application/pdf", "data": part.data}
-    if part.mime.startswith("text/") or part.mime in ("application/json", "application/xml"):
-        try:
-            text = base64.b64decode(part.data).decode()
-        except (binascii.Error, UnicodeDecodeError):
-            return None
-        return {"type": "text", "media_type": "text/plain", "data": text} if text.strip() else None
-    return None
+    words = words_of(part)
+    return {"type": "text", "media_type": "text/plain", "data": words} if words.strip() else None

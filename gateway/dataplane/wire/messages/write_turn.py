@@ -24,6 +24,7 @@ from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.translate.claude import claude_of
 from gateway.dataplane.wire.translate.claude_thinking import Mind, mind_of
 from gateway.dataplane.wire.translate.count import estimated_tokens
+from gateway.dataplane.wire.translate.losses import report_unsaid
 
 _Block = dict[str, Any]
 _DEFAULT_LIMIT: Final = 8192
@@ -170,13 +171,4 @@ def _foreign(body: _Block, turn: Turn, report: Report) -> None:
         body["metadata"] = {"user_id": turn.user}
     elif turn.user:
         report.drop("user", "too_long")
-    if turn.service_tier not in ("", "auto", "default"):
-        report.drop("service_tier")
-    if turn.verbosity not in ("", "medium"):
-        report.drop("verbosity")
-    if turn.seed is not None:
-        report.drop("seed")
-    if turn.presence_penalty:
-        report.drop("presence_penalty")
-    if turn.frequency_penalty:
-        report.drop("frequency_penalty")
+    report_unsaid(turn, report, "service_tier", "verbosity", "seed", "presence_penalty", "frequency_penalty")

@@ -26,7 +26,8 @@ from gateway.dataplane.wire.canon import (
 from gateway.dataplane.wire.codec import Asked
 from gateway.dataplane.wire.fault import unsaid
 from gateway.dataplane.wire.fields import encode
-from gateway.dataplane.wire.messages.answer import citations_of, message_id
+from gateway.dataplane.wire.messages.answer import message_id
+from gateway.dataplane.wire.messages.citations import citations_of
 from gateway.dataplane.wire.messages.error import error_object
 from gateway.dataplane.wire.messages.names import is_anthropics
 from gateway.dataplane.wire.messages.stop import PASSED, is_awaited, stop_word
@@ -188,8 +189,9 @@ class Writer:
         if isinstance(part, Text | Refusal):
             if kind == "text":
                 self._text(block, event.text, out)
-            elif kind == "citation" and citations_of([event.value]):
-                self._citation(block, event.value, out)
+            elif kind == "citation" and event.value is not None:
+                for citation in citations_of([event.value]):
+                    self._citation(block, citation, out)
         elif isinstance(part, ToolCall):
             if kind == "arguments":
                 self._arguments(block, event.text, out)

@@ -1,12 +1,9 @@
 """Whole answers, from and to Responses. Both ways go through the streams' own machines, so that both forms say the same."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from msgspec import DecodeError
 
 from gateway.base.core.errors import UpstreamProtocolError
-from gateway.dataplane.wire.canon import Answer, Part, Refusal, ToolCall
+from gateway.dataplane.wire.canon import Answer, Fault, Part, Refusal, ToolCall
 from gateway.dataplane.wire.codec import Asked
 from gateway.dataplane.wire.responses.error import fault_of
 from gateway.dataplane.wire.responses.output import parts_of
@@ -16,19 +13,15 @@ from gateway.dataplane.wire.responses.writer import ResponsesWriter
 from gateway.dataplane.wire.translate.collect import events_of
 
 
-def read_answer(body: bytes) -> Answer:
-    """A whole answer. Raises UpstreamProtocolError for what is none, and for one that failed."""
+def read_answer(body: bytes) -> Answer | Fault:
+    """A whole answer, or its failure. Raises UpstreamProtocolError for what is neither."""
     try:
         response = decode_response(body)
         items = response.items()
     except (DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise UpstreamProtocolError(f"the provider's answer is no Responses object: {exc}") from exc
     if response.status == "failed" or (response.output is None and response.error):
-        error: Mapping[str, Any] = (
-            response.error if isinstance(response.error, dict) else {"message": str(response.error)}
-        )
-        fault = fault_of({"error": error})
-        raise UpstreamProtocolError(fault.message or "the provider's answer failed", upstream_code=fault.code)
+        return fault_of({"error": response.error or "the response failed"})
     if response.output is None:
         raise UpstreamProtocolError("the provider's answer has no `output`")
     parts: list[Part] = [part for item in items for part in parts_of(item)]

@@ -1,32 +1,42 @@
-"""Citations of other dialects as OpenAI's annotations. Trap 37."""
+"""OpenAI's annotations as citations, and citations as annotations. Trap 37."""
 
 from typing import Any, Final
+
+from gateway.dataplane.wire.canon import Citation
+from gateway.dataplane.wire.lenient import count, string
 
 _OURS: Final = frozenset({"file_citation", "container_file_citation", "file_path"})
 
 
-def annotation_of(citation: Any, chars: int) -> dict[str, Any] | None:
+def citation_of(raw: Any) -> Citation:
+    """An annotation; of those of files only `raw` is there."""
+    if not isinstance(raw, dict) or raw.get("type") != "url_citation":
+        return Citation(raw=raw)
+    return Citation(
+        raw=raw,
+        url=string(raw, "url"),
+        title=string(raw, "title"),
+        start=count(raw, "start_index"),
+        end=count(raw, "end_index"),
+    )
+
+
+def annotation_of(citation: Citation, chars: int) -> dict[str, Any] | None:
     """An annotation of the text so far (`chars` of it); None when the citation names neither a page nor is OpenAI's own.
 
-    Anthropic's citations of web pages have `url`, `title` and the cited words, but not where in the answer they belong: they stand
-    after what they prove. Chat has the members of `url_citation` in an object of that name.
+    Those that do not say where in the answer they belong stand after what they prove.
     """
-    if not isinstance(citation, dict):
+    raw = citation.raw if isinstance(citation.raw, dict) else {}
+    if str(raw.get("type")) in _OURS:
+        return raw
+    if not citation.url:
         return None
-    if citation.get("type") in _OURS:
-        return citation
-    inner = citation.get("url_citation")
-    page = inner if isinstance(inner, dict) else citation
-    url = page.get("url")
-    if not isinstance(url, str) or not url:
-        return None
-    title, start, end = page.get("title"), page.get("start_index"), page.get("end_index")
-    own = citation if page is citation and citation.get("type") == "url_citation" else {}
+    own = raw if raw.get("type") == "url_citation" and "url" in raw else {}
     return {
         **own,
         "type": "url_citation",
-        "url": url,
-        "title": title if isinstance(title, str) else "",
-        "start_index": start if isinstance(start, int) else 0,
-        "end_index": end if isinstance(end, int) else chars,
+        "url": citation.url,
+        "title": citation.title,
+        "start_index": max(citation.start, 0),
+        "end_index": citation.end if citation.end >= 0 else chars,
     }

@@ -17,7 +17,8 @@ from gateway.dataplane.wire.canon import (
     Text,
     ToolCall,
 )
-from gateway.dataplane.wire.lenient import string
+from gateway.dataplane.wire.lenient import rows, string
+from gateway.dataplane.wire.responses.citations import citation_of
 from gateway.dataplane.wire.responses.output import (
     CALLS,
     Json,
@@ -26,7 +27,6 @@ from gateway.dataplane.wire.responses.output import (
     call_of,
     parts_of,
     reasoning_of,
-    rows,
 )
 from gateway.dataplane.wire.translate.collect import block_events
 
@@ -179,17 +179,17 @@ class Growing:
         if len(text) > given:
             self.summary(item, at, text[given:])
 
-    def cite(self, block: Block, citation: dict[str, Any]) -> None:
+    def cite(self, block: Block, annotation: dict[str, Any]) -> None:
         """One more annotation of a text."""
         block.cited += 1
-        self.out.append(Delta(block.index, "citation", value=citation))
+        self.out.append(Delta(block.index, "citation", value=citation_of(annotation)))
 
     def finish_part(self, block: Block, row: Json) -> None:
         """Gives what is missing of a message's part and closes it."""
         if block.is_open:
             self.rest(block, "text", string(row, "refusal" if row.get("type") == "refusal" else "text"))
-            for citation in rows(row, "annotations")[block.cited :]:
-                self.cite(block, citation)
+            for annotation in rows(row, "annotations")[block.cited :]:
+                self.cite(block, annotation)
             self._close(block)
 
     def _finish_message(self, item: Item, obj: Json) -> None:

@@ -9,18 +9,13 @@ from typing import Any
 
 from gateway.dataplane.wire.canon import Opaque, Part, Reasoning, Refusal, Text, ToolCall
 from gateway.dataplane.wire.fields import encode
-from gateway.dataplane.wire.lenient import string
+from gateway.dataplane.wire.lenient import rows, string
+from gateway.dataplane.wire.responses.citations import citation_of
 from gateway.dataplane.wire.responses.names import CLIENT_SEARCH, LOCAL_SHELL
 
 Json = Mapping[str, Any]
 CALLS = frozenset({"function_call", "custom_tool_call"})
 """Calls whose arguments stream."""
-
-
-def rows(obj: Json, name: str) -> list[dict[str, Any]]:
-    """The objects of an array member."""
-    value = obj.get(name)
-    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
 def parts_of(item: Json) -> list[Part]:
@@ -54,7 +49,9 @@ def text_part(row: Json, about: dict[str, Any] | None) -> Text | Refusal:
     """One content part of a message."""
     if row.get("type") == "refusal":
         return Refusal(text=string(row, "refusal"), extra=about)
-    return Text(text=string(row, "text"), citations=list(rows(row, "annotations")) or None, extra=about)
+    return Text(
+        text=string(row, "text"), citations=[citation_of(one) for one in rows(row, "annotations")] or None, extra=about
+    )
 
 
 def call_of(item: Json) -> ToolCall:

@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 from gateway.dataplane.wire.canon import Media, Opaque, Part, Refusal, Text
 from gateway.dataplane.wire.fields import array, as_object, child, fail, join, needed_text, text
+from gateway.dataplane.wire.responses.citations import citation_of
 from gateway.dataplane.wire.responses.names import IN_CONTENT, left
+from gateway.dataplane.wire.translate.media import split_data_url
 
 _TEXT = frozenset({"type", "text", "annotations"})
 _REFUSAL = frozenset({"type", "refusal"})
@@ -32,21 +34,13 @@ def read_parts(content: list[Any], path: str, usual: str) -> list[Part]:
     return parts
 
 
-def split_data_url(url: str) -> tuple[str, str]:
-    """MIME type and base64 of `data:<type>;base64,<data>`; two empty strings for any other form."""
-    if not url.startswith("data:"):
-        return "", ""
-    head, mark, data = url.partition(";base64,")
-    mime = head[5:]
-    return (mime, data) if mark and mime and "," not in mime and ";" not in mime else ("", "")
-
-
 def _text(obj: dict[str, Any], path: str, usual: str) -> Part:
     words = needed_text(obj, "text", path)
     extra = left(obj, _TEXT)
     if obj["type"] != usual:
         extra = {**(extra or {}), "type": obj["type"]}
-    citations = array(obj, "annotations", path) if obj.get("annotations") is not None else None
+    given = array(obj, "annotations", path) if obj.get("annotations") is not None else None
+    citations = None if given is None else [citation_of(one) for one in given]
     return Text(text=words, citations=citations, extra=extra, cache=_breakpoint(obj))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.dataplane.wire.canon import Refusal, Text
+from gateway.dataplane.wire.canon import Citation, Refusal, Text
 from gateway.dataplane.wire.fields import encode
 from gateway.dataplane.wire.responses.citations import annotation_of
 from gateway.dataplane.wire.responses.frames import Frames
@@ -86,7 +86,7 @@ class TextBlock:
         self._chars += len(piece)
         self._frames.add(self._delta, b'%b,"delta":%b%b' % (self._where, encode(piece), self._after))
 
-    def cite(self, citation: Any) -> None:
+    def cite(self, citation: Citation) -> None:
         """A citation of any dialect; what cannot be said as an annotation is left out."""
         annotation = annotation_of(citation, self._chars)
         if annotation is None or self.is_refusal:

@@ -25,6 +25,7 @@ from gateway.dataplane.wire.responses.names import (
     put,
 )
 from gateway.dataplane.wire.responses.write_parts import write_parts
+from gateway.dataplane.wire.translate.media import left_out
 from gateway.dataplane.wire.translate.reasoning import report_unsent
 
 _decode = Decoder().decode
@@ -122,6 +123,7 @@ class Items:
                 inside.append(one)
             else:  # outputs take text, images and files
                 self._report.drop(f"messages.tool_result.{one.kind}")
+                inside.append(Text(text=left_out(one)))
         content = write_parts(inside, "input_text", False, self._report, "messages.tool_result")
         if part.is_error and not any("error" in one.get("text", "")[:_LOOKED_AT].lower() for one in content):
             content.insert(0, {"type": "input_text", "text": _ERROR})  # there is no other word for it here

@@ -4,14 +4,15 @@
 API has no part for is reported.
 """
 
-import base64
-import binascii
 from collections.abc import Iterable
 from typing import Any
+
+from msgspec.structs import replace
 
 from gateway.dataplane.wire.canon import Media, Opaque, Part, Refusal, Text
 from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.responses.names import put
+from gateway.dataplane.wire.translate.media import data_url, left_out, words_of
 
 _AUDIO_FORMATS = {
     "audio/wav": "wav",
@@ -34,8 +35,7 @@ def write_parts(parts: Iterable[Part], usual: str, own: bool, report: Report, pa
                 out.append({"type": usual, "text": part.text})
         elif isinstance(part, Media):
             found = _own_media(part) if own else _foreign_media(part, usual, report, path)
-            if found is not None:
-                out.append(found)
+            out.append(found or {"type": usual, "text": left_out(part)})
         elif isinstance(part, Refusal):
             out.append(put({"type": "refusal", "refusal": part.text}, part.extra if own else None))
         elif isinstance(part, Opaque) and own:  # of others `translate` reports them
@@ -47,13 +47,8 @@ def _own_text(part: Text, usual: str) -> dict[str, Any]:
     """A text as Responses wrote it."""
     obj: dict[str, Any] = {"type": usual, "text": part.text}
     if part.citations is not None:
-        obj["annotations"] = part.citations
+        obj["annotations"] = [one.raw for one in part.citations]
     return put(obj, part.extra)
-
-
-def _data_url(mime: str, data: str) -> str:
-    """Inline data as OpenAI takes it."""
-    return f"data:{mime};base64,{data}"
 
 
 def _own_media(part: Media) -> dict[str, Any]:
@@ -61,13 +56,13 @@ def _own_media(part: Media) -> dict[str, Any]:
     if part.kind == "image":
         obj = {"type": "input_image"}
         if part.data or part.url:
-            obj["image_url"] = _data_url(part.mime, part.data) if part.data else part.url
+            obj["image_url"] = data_url(part)
     elif part.kind == "audio":
         obj = {"type": "input_audio", "input_audio": {"data": part.data, "format": part.mime.partition("/")[2]}}
     else:
         obj = {"type": "input_file"}
         if part.data:
-            obj["file_data"] = _data_url(part.mime, part.data)
+            obj["file_data"] = data_url(part)
         elif part.url:
             obj["file_url"] = part.url
         if part.name:
@@ -106,7 +101,7 @@ def _foreign_media(part: Media, usual: str, report: Report, path: str) -> dict[s
 
 
 def _image(part: Media) -> dict[str, Any]:
-    url = _data_url(part.mime or "image/png", part.data) if part.data else part.url
+    url = data_url(part if part.mime else replace(part, mime="image/png"))
     obj: dict[str, Any] = {"type": "input_image", "image_url": url}
     if part.detail:
         obj["detail"] = part.detail
@@ -117,7 +112,7 @@ def _document(part: Media) -> dict[str, Any]:
     """Plain text becomes text, which every model reads; `input_file` wants a name beside its data."""
     if part.url:
         return {"type": "input_file", "file_url": part.url}
-    words = part.text or (_decoded(part.data) if part.mime.startswith("text/") else "")
+    words = words_of(part)
     if words:
         title = f' title="{part.name}"' if part.name else ""
         return {"type": "input_text", "text": f"<document{title}>\n{words}\n</document>"}
@@ -126,11 +121,4 @@ def _document(part: Media) -> dict[str, Any]:
     name = part.name or "document"
     if "." not in name:
         name = f"{name}.{extension}"
-    return {"type": "input_file", "filename": name, "file_data": _data_url(mime, part.data)}
-
-
-def _decoded(data: str) -> str:
-    try:
-        return base64.b64decode(data).decode()
-    except (binascii.Error, ValueError):
-        return ""
+    return {"type": "input_file", "filename": name, "file_data": data_url(replace(part, mime=mime))}

@@ -18,6 +18,7 @@ from gateway.dataplane.wire.responses.names import NAME, put
 from gateway.dataplane.wire.responses.write_items import Items
 from gateway.dataplane.wire.responses.write_tools import foreign_choice, foreign_tools, own_choice, own_tool
 from gateway.dataplane.wire.translate.effort import nearest, openai, wanted
+from gateway.dataplane.wire.translate.losses import report_unsaid
 from gateway.dataplane.wire.translate.names import short_key
 from gateway.dataplane.wire.translate.schema import is_strict
 
@@ -216,14 +217,7 @@ def _sampling(turn: Turn, obj: dict[str, Any], is_fixed: bool, report: Report) -
             obj[name] = value
         elif value not in (None, 1):  # 1 is what they take themselves
             report.drop(name, "not_by_this_model")
-    for name, value in (
-        ("top_k", turn.top_k),
-        ("seed", turn.seed),
-        ("presence_penalty", turn.presence_penalty or None),
-        ("frequency_penalty", turn.frequency_penalty or None),
-    ):
-        if value is not None:
-            report.drop(name)
+    report_unsaid(turn, report, "top_k", "seed", "presence_penalty", "frequency_penalty")
 
 
 def _identity(turn: Turn, target: Target, obj: dict[str, Any], report: Report) -> None:
@@ -234,8 +228,8 @@ def _identity(turn: Turn, target: Target, obj: dict[str, Any], report: Report) -
         obj["prompt_cache_key"] = short_key(turn.session)
     if turn.service_tier in TIERS:
         obj["service_tier"] = turn.service_tier
-    elif turn.service_tier:
-        report.drop("service_tier")
+    else:
+        report_unsaid(turn, report, "service_tier")
 
 
 def _says_json(items: list[dict[str, Any]]) -> bool:

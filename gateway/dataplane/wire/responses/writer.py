@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from gateway.dataplane.wire.canon import (
     Begin,
+    Citation,
     Close,
     Delta,
     Event,
@@ -102,7 +103,7 @@ class ResponsesWriter:
         if isinstance(block, TextBlock):
             if event.kind == "text" and event.text:
                 self._text(block, event.text)
-            elif event.kind == "citation":
+            elif event.kind == "citation" and event.value is not None:
                 self._cite(block, event.value)
         elif isinstance(block, CallBlock | HeldCallBlock):
             if event.kind == "arguments" and event.text:
@@ -117,7 +118,7 @@ class ResponsesWriter:
         self._begin_part(block)
         block.text(piece)
 
-    def _cite(self, block: TextBlock, citation: object) -> None:
+    def _cite(self, block: TextBlock, citation: Citation) -> None:
         self._begin_part(block)
         block.cite(citation)
 

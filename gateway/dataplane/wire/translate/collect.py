@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from gateway.dataplane.wire.canon import (
     Answer,
     Begin,
+    Citation,
     Close,
     Delta,
     Event,
@@ -34,7 +35,7 @@ class _Block:
         self._part = part
         self._pieces: list[str] = []
         self._summary: list[list[str]] = []
-        self._citations: list[object] = []
+        self._citations: list[Citation] = []
         self._signature: str | None = None
 
     def add(self, delta: Delta) -> None:
@@ -46,7 +47,7 @@ class _Block:
             self._summary[delta.at].append(delta.text)
         elif delta.kind == "signature":
             self._signature = delta.text
-        else:
+        elif delta.value is not None:
             self._citations.append(delta.value)
 
     def part(self) -> Part:

@@ -5,7 +5,7 @@ cached or sent, what the turn says in the canon's words too, and what would be s
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from gateway.dataplane.wire.canon import Extra, Media, Opaque, Part, Reasoning, ToolResult, Turn
 from gateway.dataplane.wire.codec import Codec
@@ -13,6 +13,22 @@ from gateway.dataplane.wire.report import Report
 
 _BILLING = "billing_header"
 """Claude Code's own line, of no meaning elsewhere (trap 32)."""
+
+_ORDINARY: Final[dict[str, tuple[Any, ...]]] = {
+    "parallel_tools": (None, True),
+    "presence_penalty": (None, 0),
+    "frequency_penalty": (None, 0),
+    "verbosity": ("", "medium"),
+    "service_tier": ("", "auto", "default", "standard", "standard_only"),
+}
+"""Values of a Turn that ask for nothing but what is so anyway."""
+
+
+def report_unsaid(turn: Turn, report: Report, *names: str) -> None:
+    """Wishes for which a target has no word: members of the Turn, by their names."""
+    for name in names:
+        if getattr(turn, name) not in _ORDINARY.get(name, (None,)):
+            report.drop(name)
 
 
 def report_losses(turn: Turn, client: Codec, provider: Codec, report: Report) -> None:

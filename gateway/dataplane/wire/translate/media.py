@@ -1,7 +1,11 @@
-"""Images and documents by URL, for providers that take them only inline (traps 22, 35). Pure: `flow` fetches between the two calls."""
+"""Images and documents: by URL for providers that take them only inline, and what stands in for those that cannot be sent. Traps 22,
+34, 35. Pure: `flow` fetches between `wanted` and `inlined`.
+"""
 
 import base64
+import binascii
 from collections.abc import Mapping
+from typing import Final
 
 from msgspec import structs
 
@@ -13,6 +17,18 @@ _FETCHED_BY_PROVIDER: dict[str, frozenset[str]] = {
     "anthropic.messages": frozenset({"image", "document"}),
 }
 """What each dialect's providers fetch by themselves; everything else by http(s) URL is put into the request."""
+GOOGLES: Final = (
+    "gs://",
+    "https://generativelanguage.googleapis.com/",  # the Files API
+    "https://www.youtube.com/",
+    "https://youtube.com/",
+    "https://m.youtube.com/",
+    "https://youtu.be/",
+)
+"""What only Google can resolve (ai.google.dev "Files API", "Video understanding"; Vertex: Cloud Storage): behind none of it is a file
+that anybody else could fetch."""
+_WORDS: Final = ("text/", "application/json", "application/xml")
+_SHOWN_URL: Final = 500
 
 
 def wanted(turn: Turn, dialect: str) -> list[str]:
@@ -45,4 +61,42 @@ def inlined(turn: Turn, dialect: str, fetched: Mapping[str, tuple[str, bytes]]) 
 
 
 def _is_wanted(media: Media, dialect: str) -> bool:
-    return media.url.startswith(("http://", "https://")) and media.kind not in _FETCHED_BY_PROVIDER.get(dialect, ())
+    is_file = media.url.startswith(("http://", "https://")) and not media.url.startswith(GOOGLES)
+    return is_file and media.kind not in _FETCHED_BY_PROVIDER.get(dialect, ())
+
+
+# === what a writer needs of them ===
+
+
+def words_of(media: Media) -> str:
+    """The text of a plain-text document, however it came; '' for every other medium."""
+    if media.text or media.kind != "document" or not media.mime.startswith(_WORDS):
+        return media.text
+    try:
+        return base64.b64decode(media.data, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def called(media: Media) -> str:
+    """What to call it when it is spoken of."""
+    name = media.name or (media.url if len(media.url) <= _SHOWN_URL else "")
+    return f"{media.kind} `{name}`" if name else media.kind
+
+
+def left_out(media: Media) -> str:
+    """What stands in its place: without a word the model would invent what it shows."""
+    return f"[{called(media)} could not be sent to this model]"
+
+
+def data_url(media: Media) -> str:
+    """`data:` URL of inline media, or its URL."""
+    return f"data:{media.mime};base64,{media.data}" if media.data else media.url
+
+
+def split_data_url(url: str) -> tuple[str, str]:
+    """MIME type and base64 of a `data:` URL; two empty strings for any other."""
+    head, comma, data = url.removeprefix("data:").partition(",")
+    if not url.startswith("data:") or not comma or not head.endswith(";base64"):
+        return "", ""
+    return head.removesuffix(";base64"), data

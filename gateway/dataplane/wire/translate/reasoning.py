@@ -11,7 +11,7 @@ import base64
 import binascii
 import zlib
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import Struct, structs
@@ -54,6 +54,7 @@ class _Token(Struct, array_like=True):
     item_id: str
     had_text: bool
     text: str | None = None
+    extra: dict[str, Any] | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -80,9 +81,8 @@ def seal(part: Reasoning, origin: str, client_dialect: str, seals: Seals) -> Rea
         return part
     keeps_text = bool(part.text) and client_dialect not in _RETURNS_TEXT
     text = part.text if keeps_text else None
-    token = _Token(
-        origin, part.signature, part.is_redacted, part.is_bound, part.item_id, had_text=bool(part.text), text=text
-    )
+    had_text = bool(part.text)
+    token = _Token(origin, part.signature, part.is_redacted, part.is_bound, part.item_id, had_text, text, part.extra)
     packed = _encode(token)
     if len(packed) > _LARGEST_BYTES:
         return structs.replace(part, signature="")
@@ -94,7 +94,8 @@ def seal(part: Reasoning, origin: str, client_dialect: str, seals: Seals) -> Rea
 def unseal(part: Reasoning, dialect: str, seals: Seals) -> Reasoning | None:
     """`part` as its maker wrote it, with its origin; None when the token is not of this organisation, or damaged."""
     if not is_sealed(part.signature):
-        return structs.replace(part, origin=_ORIGIN_OF_DIALECT.get(dialect, "") if part.signature else "")
+        origin = _ORIGIN_OF_DIALECT.get(dialect, "") if part.signature else ""
+        return structs.replace(part, origin=origin, extra=None)  # which only the client's dialect knows
     token = _opened_token(part.signature, seals)
     if token is None:
         return None
@@ -108,6 +109,7 @@ def unseal(part: Reasoning, dialect: str, seals: Seals) -> Reasoning | None:
         is_bound=token.is_bound,
         item_id=token.item_id,
         origin=token.origin,
+        extra=token.extra,
     )
 
 
@@ -182,6 +184,11 @@ def _opened_parts(parts: Sequence[Part], dialect: str, target: Target, seals: Se
         if found.signature or found.text or found.summary:
             opened.append(found)
     return opened
+
+
+def shown(part: Reasoning) -> str:
+    """What a client sees of a thought where there is one place for it: the words, else the summaries as paragraphs."""
+    return part.text or "\n\n".join(part.summary or ())
 
 
 def report_unsent(part: Reasoning, target: Target, report: Report, why: str = "unsigned") -> None:

@@ -6,7 +6,7 @@ from msgspec import structs
 
 from gateway.base.core.errors import BadRequest, Unsupported
 from gateway.base.core.usage import Usage
-from gateway.dataplane.wire.canon import Answer, Begin, Event, Fault, Finish, Open, Turn
+from gateway.dataplane.wire.canon import Answer, Begin, Event, Fault, Finish, Opaque, Open, Turn
 from gateway.dataplane.wire.codec import Asked, Codec, Target
 from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.translate.arrange import arrange
@@ -97,10 +97,17 @@ class Translation:
         return self._written([fault])
 
     def whole(self, body: bytes) -> bytes:
-        """A whole answer: as the client's body, or as its stream when it asked for one. Raises UpstreamProtocolError."""
+        """A whole answer: as the client's body, or as its stream when it asked for one; b'' for a failure, which `ended` tells then.
+
+        Raises UpstreamProtocolError for what is no answer, and for one whose end the client's dialect cannot tell.
+        """
         answer = self._provider.read_answer(body)
+        if isinstance(answer, Fault):
+            self.ended = answer
+            return b""
         if self.is_stream:
-            return self._written(events_of(answer))
+            written = self._written(events_of(answer))
+            return written + self.last(answer.usage or Usage()) if self.is_cut else written
         return self._client.write_answer(self._converted(answer), self._asked)
 
     def error(self, status: int, headers: dict[str, str], body: bytes) -> Fault:
@@ -149,4 +156,12 @@ def _refuse_stateful(turn: Turn) -> None:
                 f"`{name}` refers to an answer that another provider keeps; this model's provider cannot see it. Send the whole"
                 " conversation instead",
                 param=name,
+            )
+    for at, message in enumerate(turn.messages):
+        if any(isinstance(part, Opaque) and part.kind == "item_reference" for part in message.parts):
+            path = f"input[{at}]"  # each item of Responses is a message
+            raise Unsupported(
+                f"`{path}` refers to an item that another provider keeps; this model's provider cannot see it. Send the item itself"
+                " instead",
+                param=path,
             )

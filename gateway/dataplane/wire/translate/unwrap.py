@@ -16,7 +16,9 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.dataplane.wire.fields import encode
+from gateway.base.core.errors import BadRequest
+from gateway.dataplane.wire.canon import ToolCall
+from gateway.dataplane.wire.fields import encode, loads
 
 INPUT: Final = "input"
 _LIKELY: Final = ("patch", "code", "text", "content", "arguments", "script", "source", "command", "value")
@@ -80,6 +82,17 @@ def unwrapped(arguments: str) -> str:
 def wrapped(text: str) -> str:
     """The arguments that stand for an input."""
     return encode({INPUT: text}).decode()
+
+
+def arguments_object(call: ToolCall) -> dict[str, Any]:
+    """A call's arguments where a dialect wants an object; bare text, and what is no JSON object, goes in whole (trap 11)."""
+    found: Any = None
+    if call.kind != "custom":
+        try:
+            found = loads(call.arguments.encode()) if call.arguments.strip() else {}
+        except (BadRequest, UnicodeError, RecursionError):
+            pass
+    return found if isinstance(found, dict) else {INPUT: call.arguments}
 
 
 def _input_in(value: Any) -> str | None:

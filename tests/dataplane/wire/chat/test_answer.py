@@ -7,7 +7,19 @@ import pytest
 
 from gateway.base.core.errors import UpstreamProtocolError
 from gateway.base.core.usage import Usage
-from gateway.dataplane.wire.canon import Answer, Opaque, Part, Reasoning, Refusal, Stop, Text, ToolCall, Turn
+from gateway.dataplane.wire.canon import (
+    Answer,
+    Citation,
+    Fault,
+    Opaque,
+    Part,
+    Reasoning,
+    Refusal,
+    Stop,
+    Text,
+    ToolCall,
+    Turn,
+)
 from gateway.dataplane.wire.chat import CODEC
 from gateway.dataplane.wire.codec import Asked, PathSays
 
@@ -54,7 +66,7 @@ def _written(*parts: Part, stop: Any = "end", **more: Any) -> dict[str, Any]:
             },
             [ToolCall(id="a", name="f", arguments='{"x":1}')],
         ),
-        ({"content": "x", "annotations": [{"type": "url_citation"}]}, [Text(text="x", citations=[{"type": "url_citation"}])]),
+        ({"content": "x", "annotations": [{"type": "url_citation"}]}, [Text(text="x", citations=[Citation(raw={"type": "url_citation"})])]),
     ],
 )  # fmt: skip
 def test_messages_of_each_kind(message: dict[str, Any], want: list[Part]) -> None:
@@ -102,28 +114,42 @@ def test_usage_and_tier() -> None:
     [
         (b"<html>", "not JSON"),
         (b"[]", "not a JSON object"),
-        (b'{"choices":[]}', '{"choices":[]}'),
-        (b'{"error":{"message":"down"}}', "down"),
-        (b'{"choices":[{"error":{"message":"inside"},"message":{}}]}', "inside"),
-        (
-            b'{"choices":[{"message":{"content":"x"},"finish_reason":"insufficient_system_resource"}]}',
-            "insufficient_system",
-        ),
+        (b'{"choices":[]}', "no choices"),
+        (b'{"choices":1}', "no choices"),
     ],
 )
 def test_what_is_no_answer_is_the_providers_fault(body: bytes, words: str) -> None:
-    """Its words are kept."""
-    with pytest.raises(UpstreamProtocolError) as caught:
+    """Neither an answer nor an error."""
+    with pytest.raises(UpstreamProtocolError, match=words):
         CODEC.read_answer(body)
-    assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "words"),
+    [
+        (b'{"error":{"message":"down","code":429}}', "rate_limit", "down"),
+        (b'{"detail":"down","status":503}', "overloaded", "down"),
+        (b'{"choices":[{"error":{"message":"inside","code":"server_error"},"message":{}}]}', "server", "inside"),
+        (
+            b'{"choices":[{"message":{"content":"x"},"finish_reason":"insufficient_system_resource"}]}',
+            "overloaded",
+            "the provider failed inside its answer: finish reason `insufficient_system_resource`",
+        ),
+    ],
+)
+def test_an_error_in_place_of_an_answer_keeps_its_kind_and_words(body: bytes, kind: str, words: str) -> None:
+    """With status 200."""
+    fault = CODEC.read_answer(body)
+    assert isinstance(fault, Fault)
+    assert (fault.kind, fault.message) == (kind, words)
 
 
 def test_an_answer_with_everything() -> None:
     """Text joined, thoughts and proofs, calls with arguments that parse, annotations in Chat's form."""
     body = _written(
         Reasoning(text="hm", signature="s"),
-        Text(text="a", citations=[{"type": "url_citation", "url": "u", "title": "t"}, {"type": "char_location"}]),
-        Text(text="b"),
+        Text(text="a", citations=[Citation(url="u", title="t"), Citation(raw={"type": "char_location"})]),
+        Text(text="bc", citations=[Citation(url="v", start=0, end=1)]),
         ToolCall(id="c", name="f"),
         stop="tool_calls",
         usage=Usage(3, 2, 4, 0, 5, service_tier="priority"),
@@ -133,11 +159,20 @@ def test_an_answer_with_everything() -> None:
             "index": 0,
             "message": {
                 "role": "assistant",
-                "content": "ab",
+                "content": "abc",
                 "refusal": None,
                 "reasoning_content": "hm",
                 "reasoning_details": [{"type": "reasoning.encrypted", "data": "s", "index": 0}],
-                "annotations": [{"type": "url_citation", "url_citation": {"url": "u", "title": "t"}}],
+                "annotations": [
+                    {
+                        "type": "url_citation",
+                        "url_citation": {"url": "u", "title": "t", "start_index": 0, "end_index": 1},
+                    },
+                    {
+                        "type": "url_citation",
+                        "url_citation": {"url": "v", "title": "", "start_index": 1, "end_index": 2},
+                    },
+                ],
                 "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
             },
             "logprobs": None,

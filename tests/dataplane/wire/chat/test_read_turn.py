@@ -7,6 +7,7 @@ import pytest
 
 from gateway.base.core.errors import BadRequest
 from gateway.dataplane.wire.canon import (
+    Citation,
     Format,
     Media,
     Message,
@@ -73,7 +74,11 @@ _PNG = "data:image/png;base64,AAAA"
         ),
         (
             {"role": "assistant", "content": "a", "annotations": [{"type": "url_citation"}]},
-            Message(role="assistant", parts=[Text(text="a", citations=[{"type": "url_citation"}])], is_plain=True),
+            Message(
+                role="assistant",
+                parts=[Text(text="a", citations=[Citation(raw={"type": "url_citation"})])],
+                is_plain=True,
+            ),
         ),
         (
             {"role": "user", "content": "hi", "cache_control": {"type": "ephemeral"}},

@@ -10,6 +10,7 @@ from gateway.base.core.usage import Usage
 from gateway.dataplane.wire.canon import (
     Answer,
     Begin,
+    Citation,
     Close,
     Event,
     Fault,
@@ -274,7 +275,7 @@ def test_a_delta_of_no_call_is_skipped_and_counted() -> None:
         ([{"refusal": "n"}, {"refusal": "o"}], [Refusal(text="no")]),
         (
             [{"content": "x"}, {"annotations": [{"type": "url_citation"}]}],
-            [Text(text="x", citations=[{"type": "url_citation"}])],
+            [Text(text="x", citations=[Citation(raw={"type": "url_citation"})])],
         ),
         ([{"images": [{"type": "image_url"}]}], [Opaque(kind="image", value={"type": "image_url"})]),
     ],

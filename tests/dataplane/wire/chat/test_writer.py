@@ -10,6 +10,7 @@ from gateway.base.core.usage import Usage
 from gateway.dataplane.wire.canon import (
     Answer,
     Begin,
+    Citation,
     Close,
     Delta,
     Event,
@@ -338,7 +339,7 @@ def test_the_grammar_holds_for_any_events() -> None:
             part = rng.choice(parts)
             if isinstance(part, ToolCall):
                 part = ToolCall(id=f"id{next(ids)}", name=part.name, kind=part.kind, arguments=part.arguments)
-            value = {"type": "url_citation", "url": "u"}
+            value = Citation(url="u")
             events.append(
                 rng.choice(
                     [

@@ -9,6 +9,7 @@ from gateway.base.core.errors import UpstreamProtocolError
 from gateway.base.core.usage import Usage
 from gateway.dataplane.wire.canon import (
     Answer,
+    Citation,
     Media,
     Opaque,
     Part,
@@ -149,8 +150,8 @@ def test_an_answer_is_written() -> None:
         Reasoning(summary=["a", "b"]),
         Reasoning(),
         Text(text=""),
-        Text(text="hi", citations=[{"type": "url_citation", "url": "https://a", "title": "A"}]),
-        Text(text="yo", citations=[{"type": "file_citation", "file_id": "f"}]),
+        Text(text="hi", citations=[Citation(url="https://a", title="A", quote="q")]),
+        Text(text="yo", citations=[Citation(raw={"type": "file_citation", "file_id": "f"})]),
         Refusal(text="no"),
         Media(kind="image", mime="image/png", data="AAAA"),
         Opaque(kind="web_search_call", value={"type": "web_search_call", "id": "ws_1"}),

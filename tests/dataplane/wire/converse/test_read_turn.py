@@ -7,6 +7,7 @@ import pytest
 
 from gateway.base.core.errors import BadRequest
 from gateway.dataplane.wire.canon import (
+    Citation,
     Format,
     Media,
     Message,
@@ -58,7 +59,7 @@ BLOCKS: list[tuple[dict[str, Any], Any]] = [
     ({"reasoningContent": {"redactedContent": "AAAA"}}, Reasoning(signature="AAAA", is_redacted=True)),
     (
         {"citationsContent": {"content": [{"text": "t"}], "citations": [{"title": "x"}]}},
-        Text(text="t", citations=[{"title": "x"}]),
+        Text(text="t", citations=[Citation(raw={"title": "x"}, title="x")]),
     ),
     ({"toolAddition": {"tool": {}}}, Opaque(kind="toolAddition", value={"toolAddition": {"tool": {}}})),
     (

@@ -13,6 +13,7 @@ from gateway import _native
 from gateway.base.core.usage import Usage
 from gateway.dataplane.wire.canon import (
     Begin,
+    Citation,
     Close,
     Delta,
     Event,
@@ -133,10 +134,10 @@ READ: list[tuple[str, list[Said], list[Event]]] = [
         [
             Open(0, Text(text="")),
             Delta(0, "text", "a"),
-            Delta(0, "citation", value={"title": "t"}),
+            Delta(0, "citation", value=Citation(raw={"title": "t"}, title="t")),
             Close(0),
             Open(1, Text(text="")),
-            Delta(1, "citation", value={"title": "u"}),
+            Delta(1, "citation", value=Citation(raw={"title": "u"}, title="u")),
             Close(1),
         ],
     ),
@@ -343,7 +344,7 @@ DELTAS = st.builds(
     st.sampled_from(["text", "summary", "signature", "citation"]),
     st.sampled_from(["", "x", "é"]),
     st.integers(0, 2),
-    st.sampled_from([None, {"title": "t"}, {"url": "https://a"}]),
+    st.sampled_from([None, Citation(raw={"title": "t"}), Citation(url="https://a")]),
 )
 EVENTS = st.lists(
     st.one_of(

@@ -177,9 +177,9 @@ def test_a_prefill_is_continued_or_asked_for_26() -> None:
         ('{"a":1}', {"a": 1}),
         ("", {}),
         (" ", {}),
-        ("[1]", {"arguments": "[1]"}),
-        ('{"a"', {"arguments": '{"a"'}),
-        ('"x"', {"arguments": '"x"'}),
+        ("[1]", {"input": "[1]"}),
+        ('{"a"', {"input": '{"a"'}),
+        ('"x"', {"input": '"x"'}),
     ],
 )
 def test_arguments_are_an_object_whatever_came_11(arguments: str, value: dict[str, Any]) -> None:
@@ -418,7 +418,7 @@ def test_document_formats(mime: str, form: str) -> None:
 def test_an_image_in_an_answer_is_left_out() -> None:
     image = Media(kind="image", mime="image/png", data="AAAA")
     body, drops = written(turn(user("draw"), said(image), user("again")))
-    assert contents(fits(body))[1][1] == [{"text": "[image image/png: could not be sent to this model]"}]
+    assert contents(fits(body))[1][1] == [{"text": "[image could not be sent to this model]"}]
     assert drops == ["messages[1].image;in_an_answer"]
 
 

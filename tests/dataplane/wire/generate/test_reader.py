@@ -277,10 +277,15 @@ def test_a_whole_answer_is_a_stream_of_one_chunk() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"<html>", b"[]", b"{}", b'{"error":{"code":500,"message":"m","status":"INTERNAL"}}']
-)
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}"])
 def test_what_is_no_whole_answer_is_refused(body: bytes) -> None:
     """Whose fault: the provider's."""
     with pytest.raises(UpstreamProtocolError):
         CODEC.read_answer(body)
+
+
+def test_a_whole_answer_may_be_an_error() -> None:
+    """With status 200, and its own kind."""
+    fault = CODEC.read_answer(b'{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED"}}')
+    assert isinstance(fault, Fault)
+    assert (fault.kind, fault.message) == ("rate_limit", "m")

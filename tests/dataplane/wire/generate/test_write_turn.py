@@ -210,6 +210,18 @@ def test_trap_21_a_call_that_another_vendor_made_gets_the_documented_word() -> N
     assert DUMMY_SIGNATURE not in json.dumps(_contents(*messages, to="gemini-2.5-pro"))
 
 
+@pytest.mark.parametrize("extra", [{"text": ""}, {}])
+def test_trap_21_a_signature_that_stood_alone_stands_alone_again(extra: dict[str, Any]) -> None:
+    """Others ride on the part after them."""
+    alone = Reasoning(signature="AAAA", is_bound=True, origin="google", extra=extra)
+    riding = Reasoning(signature="BBBB", is_bound=True, origin="google")
+    body, _ = write(turn(said("user", "x"), said("assistant", alone, riding, "words")))
+    assert body["contents"][1]["parts"] == [
+        {**extra, "thoughtSignature": "AAAA"},
+        {"text": "words", "thoughtSignature": "BBBB"},
+    ]
+
+
 def test_trap_24_thinking_of_another_vendor_is_never_shown_as_words() -> None:
     """It is dropped, and reported."""
     messages = [said("user", "x"), said("assistant", Reasoning(text="secret", origin="anthropic"), "words")]
@@ -286,8 +298,16 @@ def test_trap_30_system_messages() -> None:
             [],
         ),
         ({"url": "https://youtu.be/x"}, {"fileData": {"fileUri": "https://youtu.be/x"}}, []),
-        ({"url": "https://example.com/a.png"}, None, ["messages[0].image;not_inlined"]),
-        ({"file_id": "file-1"}, None, ["messages[0].image;file_of_another_vendor"]),
+        (
+            {"url": "https://example.com/a.png"},
+            {"text": "[image `https://example.com/a.png` could not be sent to this model]"},
+            ["messages[0].image;not_inlined"],
+        ),
+        (
+            {"file_id": "file-1"},
+            {"text": "[image could not be sent to this model]"},
+            ["messages[0].image;file_of_another_vendor"],
+        ),
         ({"text": "words"}, {"inlineData": {"mimeType": "text/plain", "data": "d29yZHM="}}, []),
         ({"data": "AA=="}, {"inlineData": {"mimeType": "application/octet-stream", "data": "AA=="}}, []),
         (

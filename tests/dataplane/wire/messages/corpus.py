@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from gateway.dataplane.wire.canon import Event
 from gateway.dataplane.wire.messages import CODEC
-from gateway.dataplane.wire.messages.write_block import RAW_ARGUMENTS
+from gateway.dataplane.wire.translate.unwrap import INPUT
 from gateway.dataplane.wire.usage import USAGE
 from tests.dataplane.providers.shared import shared
 
@@ -128,7 +128,7 @@ def loaded(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        return {RAW_ARGUMENTS: text}
+        return {INPUT: text}
 
 
 def gist(message: dict[str, Any]) -> dict[str, Any]:

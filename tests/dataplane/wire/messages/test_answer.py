@@ -9,6 +9,7 @@ from gateway.base.core.errors import UpstreamProtocolError
 from gateway.base.core.usage import Usage
 from gateway.dataplane.wire.canon import (
     Answer,
+    Citation,
     ErrorKind,
     Fault,
     Opaque,
@@ -40,7 +41,7 @@ PARTS: list[tuple[dict[str, Any], Part]] = [
     ({"type": "text", "text": "Hi"}, Text(text="Hi")),
     (
         {"type": "text", "text": "Hi", "citations": [{"type": "char_location"}]},
-        Text(text="Hi", citations=[{"type": "char_location"}]),
+        Text(text="Hi", citations=[Citation(raw={"type": "char_location"})]),
     ),
     ({"type": "thinking", "thinking": "hm", "signature": "s"}, Reasoning(text="hm", signature="s")),
     ({"type": "redacted_thinking", "data": "d"}, Reasoning(signature="d", is_redacted=True)),
@@ -102,7 +103,6 @@ def test_what_imitations_make_of_it_is_read(content: Any, parts: list[Part]) -> 
         (b"<html>", "not JSON"),
         (b"\xff\xfe", "not JSON"),
         (b"[]", "not a JSON object"),
-        (b'{"type":"error","error":{"type":"api_error","message":"oops"}}', "oops"),
         (b'{"input_tokens":5}', "no `content`"),
     ],
 )
@@ -110,6 +110,13 @@ def test_what_is_no_answer_is_refused(body: bytes, words: str) -> None:
     """Whose fault it is stands in the error's class."""
     with pytest.raises(UpstreamProtocolError, match=words):
         CODEC.read_answer(body)
+
+
+def test_an_error_in_place_of_an_answer_keeps_its_kind() -> None:
+    """With status 200, as some imitations have it."""
+    fault = CODEC.read_answer(b'{"type":"error","error":{"type":"overloaded_error","message":"oops"}}')
+    assert isinstance(fault, Fault)
+    assert (fault.kind, fault.message) == ("overloaded", "oops")
 
 
 def test_an_answer_of_another_dialect_is_written_whole() -> None:
@@ -122,7 +129,7 @@ def test_an_answer_of_another_dialect_is_written_whole() -> None:
             Reasoning(signature="only"),
             Reasoning(),
             Text(text=""),
-            Text(text="Hi", citations=[{"type": "url_citation"}]),
+            Text(text="Hi", citations=[Citation(raw={"type": "url_citation"})]),
             ToolCall(id="t", name="apply_patch", arguments="*** raw", kind="custom"),
             ToolCall(id="u", name="f", arguments='{"cut'),
             Opaque(kind="web_search_call", value={"type": "web_search_call"}),
@@ -150,7 +157,7 @@ def test_an_answer_of_another_dialect_is_written_whole() -> None:
             {"type": "thinking", "thinking": "", "signature": "only"},
             {"type": "text", "text": "Hi"},
             {"type": "tool_use", "id": "t", "name": "apply_patch", "input": {"input": "*** raw"}},
-            {"type": "tool_use", "id": "u", "name": "f", "input": {"raw_arguments": '{"cut'}},
+            {"type": "tool_use", "id": "u", "name": "f", "input": {"input": '{"cut'}},
         ],
         "stop_reason": "tool_use",
         "stop_sequence": None,

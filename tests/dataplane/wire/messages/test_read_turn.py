@@ -7,6 +7,7 @@ import pytest
 
 from gateway.base.core.errors import BadRequest
 from gateway.dataplane.wire.canon import (
+    Citation,
     Format,
     Media,
     Message,
@@ -46,7 +47,7 @@ BLOCKS: list[tuple[str, dict[str, Any], Part]] = [
     (
         "cited text",
         {"type": "text", "text": "Hi", "citations": [{"type": "char_location"}]},
-        Text(text="Hi", citations=[{"type": "char_location"}]),
+        Text(text="Hi", citations=[Citation(raw={"type": "char_location"})]),
     ),
     (
         "image, base64",

@@ -9,6 +9,7 @@ import pytest
 from gateway.base.core.usage import Usage
 from gateway.dataplane.wire.canon import (
     Begin,
+    Citation,
     Close,
     Delta,
     Event,
@@ -82,12 +83,17 @@ BLOCKS: list[tuple[str, list[dict[str, Any]], list[Event]]] = [
     (
         "text in its start",
         [start(0, type="text", text="Hi", citations=[{"type": "x"}]), stop(0)],
-        [Open(0, Text(text="")), Delta(0, "text", "Hi"), Delta(0, "citation", value={"type": "x"}), Close(0)],
+        [
+            Open(0, Text(text="")),
+            Delta(0, "text", "Hi"),
+            Delta(0, "citation", value=Citation(raw={"type": "x"})),
+            Close(0),
+        ],
     ),
     (
         "citations",
         [start(0, type="text", text=""), delta(0, type="citations_delta", citation={"type": "c"}), stop(0)],
-        [Open(0, Text(text="")), Delta(0, "citation", value={"type": "c"}), Close(0)],
+        [Open(0, Text(text="")), Delta(0, "citation", value=Citation(raw={"type": "c"})), Close(0)],
     ),
     (
         "call",
@@ -552,10 +558,10 @@ def test_blocks_of_this_dialect_are_passed_on() -> None:
         Close(0),
         Open(1, Opaque(kind="web_search_tool_result", value=result)),
         Close(1),
-        Open(2, Text(text="", citations=[cited])),
+        Open(2, Text(text="", citations=[Citation(raw=cited)])),
         Delta(2, "text", "See"),
-        Delta(2, "citation", value=cited),
-        Delta(2, "citation", value={"type": "url_citation"}),
+        Delta(2, "citation", value=Citation(raw=cited)),
+        Delta(2, "citation", value=Citation(raw={"type": "url_citation"}, url="https://a")),
         Close(2),
         Open(3, Opaque(kind="server_tool_use", value={"toolUse": "of another dialect"})),
         Close(3),
@@ -654,7 +660,7 @@ def test_any_events_make_a_stream_that_obeys_the_grammar() -> None:
                         Delta(index, "text", dice.choice(["", "b"])),
                         Delta(index, "summary", "c", dice.randrange(2)),
                         Delta(index, "signature", "t"),
-                        Delta(index, "citation", value={"type": "char_location"}),
+                        Delta(index, "citation", value=Citation(raw={"type": "char_location"})),
                         Close(index),
                     ]
                 )

@@ -26,6 +26,7 @@ from gateway.dataplane.wire.canon import (
 )
 from gateway.dataplane.wire.messages import CODEC
 from gateway.dataplane.wire.report import Report
+from gateway.dataplane.wire.translate.media import left_out
 from tests.dataplane.providers.shared import ROOT
 from tests.dataplane.wire.messages.turns import read, said, target, text, turn, unmarked, written
 
@@ -190,11 +191,11 @@ ARGUMENTS: list[tuple[str, dict[str, Any]]] = [
     ("  ", {}),
     ("{}", {}),
     ('{"a":{"b":[1]}}', {"a": {"b": [1]}}),
-    ('{"a":', {"raw_arguments": '{"a":'}),
-    ("[1]", {"raw_arguments": "[1]"}),
-    ("null", {"raw_arguments": "null"}),
+    ('{"a":', {"input": '{"a":'}),
+    ("[1]", {"input": "[1]"}),
+    ("null", {"input": "null"}),
     ('{"a":"\\ud83d"}', {"a": "\ufffd"}),
-    ("ls -l", {"raw_arguments": "ls -l"}),
+    ("ls -l", {"input": "ls -l"}),
 ]
 
 
@@ -212,9 +213,8 @@ RESULTS: list[tuple[ToolResult, Any]] = [
     (ToolResult(call_id="c1", parts=[text("ok")]), [words("ok")]),
     (ToolResult(call_id="c1", parts=[]), ""),
     (ToolResult(call_id="c1", parts=[text(" ")], is_plain=True), ""),
-    (ToolResult(call_id="c1", parts=[], value={"output": "ok"}), "ok"),
     (ToolResult(call_id="c1", parts=[], value={"a": 1}), '{"a":1}'),
-    (ToolResult(call_id="c1", parts=[text("more")], value={"output": "ok"}), [words("ok"), words("more")]),
+    (ToolResult(call_id="c1", parts=[text("more")], value={"a": 1}), [words('{"a":1}'), words("more")]),
     (
         ToolResult(call_id="c1", parts=[text("see"), Media(kind="image", data="iVBORw0KGgo=")]),
         [words("see"), PNG],
@@ -234,7 +234,7 @@ def test_results_become_tool_results(result: ToolResult, content: Any) -> None:
     [
         (ToolResult(call_id="c1", parts=[text("no")], is_error=True, is_plain=True), "no"),
         (ToolResult(call_id="c1", parts=[], is_error=True), "The tool failed and said nothing."),
-        (ToolResult(call_id="c1", parts=[], value={"error": "no"}), "no"),
+        (ToolResult(call_id="c1", parts=[], value={"error": 1}, is_error=True), '{"error":1}'),
     ],
 )
 def test_a_failed_result_says_so(result: ToolResult, content: str) -> None:
@@ -301,7 +301,7 @@ def test_images_and_documents_are_carried(media: Media, block: dict[str, Any]) -
 def test_media_that_cannot_be_carried_leave_a_word_and_a_report(media: Media) -> None:
     """Never in silence: the model would invent what it shows."""
     body, drops = written(turn(said("user", "see", media)))
-    note = f"[{media.kind} left out: this model's provider cannot take it]"
+    note = left_out(media)
     assert body["messages"][0]["content"] == [words("see"), words(note)]
     assert drops == [(f"messages[0].{media.kind}", "unsupported")]
 

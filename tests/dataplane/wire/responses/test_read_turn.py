@@ -7,6 +7,7 @@ import pytest
 
 from gateway.base.core.errors import BadRequest
 from gateway.dataplane.wire.canon import (
+    Citation,
     Format,
     Media,
     Message,
@@ -47,7 +48,7 @@ ITEMS: list[tuple[str, dict[str, Any], Message]] = [
             {"type": "refusal", "refusal": "no"},
         ]},
         Message(role="assistant", extra={"status": "completed"}, parts=[
-            Text(text="a", citations=[{"type": "url_citation"}], extra={"logprobs": []}), Refusal(text="no"),
+            Text(text="a", citations=[Citation(raw={"type": "url_citation"})], extra={"logprobs": []}), Refusal(text="no"),
         ]),
     ),
     (

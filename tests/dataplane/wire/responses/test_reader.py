@@ -10,6 +10,7 @@ from gateway.base.core.usage import Usage
 from gateway.dataplane.wire.canon import (
     Answer,
     Begin,
+    Citation,
     Close,
     Delta,
     Event,
@@ -152,7 +153,7 @@ _THOUGHT = {
 
 WHOLE: list[tuple[str, dict[str, Any], Any]] = [
     ("text", _message("Hello"), Text(text="Hello", extra={"item_id": "msg_1"})),
-    ("cited text", _CITED, Text(text="a", citations=[{"type": "url_citation"}], extra={"item_id": "m"})),
+    ("cited text", _CITED, Text(text="a", citations=[Citation(raw={"type": "url_citation"})], extra={"item_id": "m"})),
     ("call", _CALL, ToolCall(id="c", name="f", arguments="{}", item_id="fc_1")),
     ("arguments that are an object", {**_CALL, "arguments": {"a": 1}}, ToolCall(id="c", name="f", arguments='{"a":1}', item_id="fc_1")),
     ("shell", _SHELL, ToolCall(id="c", name="shell", arguments='{"type":"exec","command":["ls"]}', kind="shell", item_id="lsh_1")),
@@ -206,7 +207,7 @@ def test_lost_pieces_are_taken_from_the_whole() -> None:
     )
     assert isinstance(answer, Answer)
     assert answer.parts == [
-        Text(text="Hello", citations=[{"type": "x"}], extra={"item_id": "m"}),
+        Text(text="Hello", citations=[Citation(raw={"type": "x"})], extra={"item_id": "m"}),
         ToolCall(id="c", name="f", arguments='{"a":1}', item_id="fc_1"),
         Reasoning(summary=["so"], item_id="r"),
     ]
@@ -328,8 +329,17 @@ def test_an_answer_that_is_none_is_an_error_of_the_provider() -> None:
     for body, words in (
         (b"<html>", "no Responses object"),
         (b'{"id":"resp_1"}', "has no `output`"),
-        (b'{"status":"failed","output":[],"error":{"code":"server_error","message":"oops"}}', "oops"),
-        (b'{"error":"no such key"}', "no such key"),
     ):
         with pytest.raises(UpstreamProtocolError, match=words):
             CODEC.read_answer(body)
+    for body, kind, words in (
+        (
+            b'{"status":"failed","output":[],"error":{"code":"rate_limit_exceeded","message":"oops"}}',
+            "rate_limit",
+            "oops",
+        ),
+        (b'{"error":"no such key"}', "server", "no such key"),
+    ):
+        fault = CODEC.read_answer(body)
+        assert isinstance(fault, Fault)
+        assert (fault.kind, fault.message) == (kind, words)

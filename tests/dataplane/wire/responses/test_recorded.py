@@ -165,7 +165,7 @@ def _said(answer: Answer | Fault) -> tuple[Any, ...]:
 def _part(part: Part) -> tuple[Any, ...]:
     match part:
         case Text():
-            return "text", part.text, _cited(part.citations)
+            return "text", part.text, _cited([one.raw for one in part.citations or ()])
         case Refusal():
             return "refusal", part.text
         case ToolCall():

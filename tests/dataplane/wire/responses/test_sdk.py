@@ -8,6 +8,7 @@ import pytest
 from gateway.base.core.usage import Usage
 from gateway.dataplane.wire.canon import (
     Answer,
+    Citation,
     Fault,
     Finish,
     Opaque,
@@ -31,7 +32,7 @@ openai = pytest.importorskip("openai", reason="NOT RUN: the official SDK is not 
 
 _PARTS: list[Part] = [
     Reasoning(text="thinking", signature="sig"),
-    Text(text="Hello", citations=[{"type": "web_search_result_location", "url": "u", "title": "t"}]),
+    Text(text="Hello", citations=[Citation(url="u", title="t")]),
     ToolCall(id="c1", name="f", arguments='{"a":1}', namespace="n"),
     ToolCall(id="c2", name="p", arguments="patch", kind="custom"),
     ToolCall(id="c3", name="shell", arguments='{"command":["ls"]}', kind="shell"),

@@ -180,7 +180,7 @@ RESULTS: list[tuple[str, ToolResult, dict[str, Any], list[tuple[str, str]]]] = [
     (
         "video cannot be shown",
         ToolResult(call_id="c", parts=[Media(kind="video", data="AAA", mime="video/mp4")]),
-        {"type": "function_call_output", "call_id": "c", "output": ""},
+        {"type": "function_call_output", "call_id": "c", "output": "[video could not be sent to this model]"},
         [("messages.tool_result.video", "unsupported")],
     ),
 ]
@@ -198,7 +198,8 @@ def test_results_come_before_the_words_beside_them() -> None:
     assert [item["type"] for item in items] == ["function_call_output", "message"]
 
 
-MEDIA: list[tuple[str, Media, dict[str, Any] | None, list[tuple[str, str]]]] = [
+_LEFT_OUT = "[%s could not be sent to this model]"
+MEDIA: list[tuple[str, Media, dict[str, Any] | str, list[tuple[str, str]]]] = [
     ("image", Media(kind="image", data="A", mime="image/jpeg", detail="low"),
      {"type": "input_image", "image_url": "data:image/jpeg;base64,A", "detail": "low"}, []),
     ("image by URL", Media(kind="image", url="https://x/y"), {"type": "input_image", "image_url": "https://x/y"}, []),
@@ -212,18 +213,19 @@ MEDIA: list[tuple[str, Media, dict[str, Any] | None, list[tuple[str, str]]]] = [
      {"type": "input_text", "text": "<document>\nwords\n</document>"}, []),
     ("sound", Media(kind="audio", data="A", mime="audio/mpeg"),
      {"type": "input_audio", "input_audio": {"data": "A", "format": "mp3"}}, []),
-    ("sound that is not taken", Media(kind="audio", data="A", mime="audio/flac"), None, [("messages.audio", "unsupported")]),
-    ("video", Media(kind="video", data="A", mime="video/mp4"), None, [("messages.video", "unsupported")]),
-    ("a bucket", Media(kind="image", url="gs://b/o"), None, [("messages.image.url", "unsupported_scheme")]),
-    ("another's file", Media(kind="image", file_id="file_011"), None, [("messages.image.file_id", "other_vendor")]),
+    ("sound that is not taken", Media(kind="audio", data="A", mime="audio/flac"), _LEFT_OUT % "audio", [("messages.audio", "unsupported")]),
+    ("video", Media(kind="video", data="A", mime="video/mp4"), _LEFT_OUT % "video", [("messages.video", "unsupported")]),
+    ("a bucket", Media(kind="image", url="gs://b/o"), _LEFT_OUT % "image `gs://b/o`", [("messages.image.url", "unsupported_scheme")]),
+    ("another's file", Media(kind="image", file_id="file_011"), _LEFT_OUT % "image", [("messages.image.file_id", "other_vendor")]),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("media", "want", "drops"), [row[1:] for row in MEDIA], ids=[row[0] for row in MEDIA])
-def test_media(media: Media, want: dict[str, Any] | None, drops: list[tuple[str, str]]) -> None:
+def test_media(media: Media, want: dict[str, Any] | str, drops: list[tuple[str, str]]) -> None:
     """Traps 35, 36: each form of image and document, and what cannot be carried."""
     items = _item(media, drops=drops)
-    assert [item["content"] for item in items] == ([[want]] if want else [])
+    want = {"type": "input_text", "text": want} if isinstance(want, str) else want
+    assert [item["content"] for item in items] == [[want]]
 
 
 SCHEMAS: list[tuple[str, dict[str, Any] | None, dict[str, Any], list[tuple[str, str]]]] = [
@@ -398,7 +400,7 @@ def test_who_asks_is_short() -> None:
     assert len(body["safety_identifier"]) == len(body["prompt_cache_key"]) == 64
     assert body["service_tier"] == "priority"
     assert sent(foreign(user="u"), OTHER)["user"] == "u"
-    assert "service_tier" not in sent(foreign(service_tier="standard_only"), drops=[("service_tier", "unsupported")])
+    assert "service_tier" not in sent(foreign(service_tier="turbo"), drops=[("service_tier", "unsupported")])
 
 
 FORMATS: list[tuple[str, str, Format, dict[str, Any]]] = [

@@ -11,6 +11,7 @@ from gateway.dataplane.wire.canon import (
     Answer,
     Begin,
     CallKind,
+    Citation,
     Close,
     Delta,
     Event,
@@ -31,6 +32,7 @@ from gateway.dataplane.wire.canon import (
     ToolCall,
 )
 from gateway.dataplane.wire.responses import CODEC
+from gateway.dataplane.wire.responses.citations import citation_of
 from gateway.dataplane.wire.translate.collect import answer_of, events_of
 from tests.dataplane.wire.responses.build import asked, final, kinds, read, written
 from tests.dataplane.wire.responses.grammar import frames, violations
@@ -287,13 +289,13 @@ def test_citations_become_annotations() -> None:
             _BEGIN,
             Open(0, Text(text="")),
             Delta(0, "text", "Hello"),
-            Delta(0, "citation", value=own),
-            Delta(0, "citation", value=page),
+            Delta(0, "citation", value=citation_of(own)),
+            Delta(0, "citation", value=citation_of(page)),
             Delta(
-                0, "citation", value={"type": "web_search_result_location", "url": "u", "title": "t", "cited_text": "x"}
+                0, "citation", value=Citation(raw={"type": "web_search_result_location"}, url="u", title="t", quote="x")
             ),
-            Delta(0, "citation", value={"type": "char_location", "document_index": 0}),
-            Delta(0, "citation", value={"type": "url_citation", "url_citation": {"url": "v", "end_index": 3}}),
+            Delta(0, "citation", value=Citation(raw={"type": "char_location"}, title="d", quote="x")),
+            Delta(0, "citation", value=Citation(raw={"type": "url_citation", "url_citation": {}}, url="v", end=3)),
             Close(0),
             _END,
         ]

@@ -41,6 +41,8 @@ THOUGHTS = {
     "signature only (trap 18)": Reasoning(signature="EqQB"),
     "redacted (trap 20)": Reasoning(signature="cmVkYWN0ZWQ=", is_redacted=True),
     "bound (trap 21)": Reasoning(signature="Q2d3PQ==", is_bound=True),
+    "bound, but on its own": Reasoning(signature="Q2d3PQ==", is_bound=True, extra={"text": ""}),
+    "what only its maker knows": Reasoning(text="t", signature="EqQB", extra={"format": "anthropic-claude-v1"}),
     "encrypted, with a summary (trap 22)": Reasoning(
         summary=["I thought"], signature="gAAAA" + "x" * 9000, item_id="rs_1"
     ),
@@ -65,9 +67,9 @@ def test_what_was_sealed_comes_back(name: str, dialect: str) -> None:
         return
     found = unseal(returned, dialect, ACME)
     assert found is not None
-    assert (found.text, found.signature, found.is_redacted, found.is_bound, found.item_id, found.origin) == (
-        part.text, part.signature, part.is_redacted, part.is_bound, part.item_id, "anthropic",
-    )  # fmt: skip
+    kept = ("text", "signature", "is_redacted", "is_bound", "item_id", "extra")
+    assert [getattr(found, member) for member in kept] == [getattr(part, member) for member in kept]
+    assert found.origin == "anthropic"
 
 
 def test_a_summary_shown_as_thinking_does_not_come_back_as_text() -> None:
@@ -127,6 +129,16 @@ def test_what_nobody_sealed_is_of_the_dialects_own_vendor() -> None:
     opened = open_reasoning(turn("anthropic.messages", raw), GPT, ACME, report)
     assert opened.messages[0].parts == [Reasoning(text="t", origin="anthropic")]
     assert report.drops
+
+
+def test_a_thought_that_was_shown_and_sealed_goes_back_once() -> None:
+    """Gemini's clients return the words in the clear, and the token that holds them on the part after it."""
+    sealed = structs.replace(seal(THOUGHTS["signed"], "anthropic", "gemini.generate", ACME), text="", is_bound=True)
+    shown, call = Reasoning(text="Let me see: "), ToolCall(id="c1", name="shell", arguments="{}")
+    report = Report()
+    opened = open_reasoning(turn("gemini.generate", shown, sealed, call), CLAUDE, ACME, report)
+    assert opened.messages[0].parts == [structs.replace(THOUGHTS["signed"], origin="anthropic"), call]
+    assert not report.drops
 
 
 def test_a_message_left_without_parts_disappears() -> None:

@@ -1,0 +1,84 @@
+"""Every recorded request, translated for every other dialect: the real provider would take it, or it is refused for a known reason."""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
+
+import pytest
+
+from gateway.base.core.errors import BadRequest, Unsupported
+from gateway.dataplane.wire import CODECS, Target
+from tests.dataplane.wire.cross.accepted import objections
+from tests.dataplane.wire.cross.corpus import SHORT, Asking, apis, by_api, requests
+from tests.dataplane.wire.cross.explained import Problem, idle, table, unexplained
+from tests.dataplane.wire.cross.road import read, translation
+from tests.dataplane.wire.cross.targets import TARGETS
+
+
+def _problems_of(asking: Asking, target: Target) -> Iterator[str]:
+    try:
+        made = translation(read(asking.dialect, asking.raw, asking.path), target)
+    except (BadRequest, Unsupported) as exc:
+        where = "" if isinstance(exc.details.get("param"), str) else "without a path: "
+        yield f"refused: {where}{exc.message}"
+        return
+    yield from objections(json.loads(made.body), target)
+
+
+@cache
+def _judged(api: str, dialect: str, other: str) -> tuple[Problem, ...]:
+    return tuple(
+        Problem(f"{api}: {SHORT[dialect]} → {target.provider}/{target.model}", asking.name, words)
+        for asking in requests(api, dialect)
+        for target in TARGETS[other]
+        for words in _problems_of(asking, target)
+    )
+
+
+@pytest.mark.parametrize(("api", "dialect", "other"), by_api())
+def test_what_is_written_is_what_its_provider_takes(api: str, dialect: str, other: str) -> None:
+    """Vendors' own APIs and somebody unknown, by the rules of `accepted`."""
+    assert requests(api, dialect)
+    assert unexplained("requests", _judged(api, dialect, other)) == []
+
+
+def test_each_exception_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
+    """What has become right is taken out of exceptions.json. Prints the counts."""
+    found: list[Problem] = []
+    cells: dict[tuple[str, str], tuple[int, int]] = {}
+    for dialect in CODECS:
+        for api, other in product(apis(dialect), CODECS):
+            if other == dialect:
+                continue
+            problems = _judged(api, dialect, other)
+            count = len(requests(api, dialect)) * len(TARGETS[other])
+            row = f"{api}.{SHORT[dialect]}" if api == "own" else api
+            cells[row, SHORT[other]] = (count - len({(one.file, one.place) for one in problems}), count)
+            found += problems
+    table("requests accepted without objection, of those translated (each for 3 or 4 providers)", cells, capsys)
+    assert idle("requests", found) == []
+
+
+@pytest.mark.parametrize(("api", "dialect", "other"), by_api())
+def test_strict_refuses_exactly_what_would_be_reported(api: str, dialect: str, other: str) -> None:
+    """`translation: strict` raises for the first loss that the same request would have reported, and else changes nothing."""
+    for asking in requests(api, dialect):
+        for target in (TARGETS[other][0], TARGETS[other][-1]):
+            try:
+                loose = translation(read(dialect, asking.raw, asking.path), target)
+            except (BadRequest, Unsupported):
+                continue
+            strict = _strictly(asking, target)
+            if loose.report.drops:
+                assert strict == loose.report.drops[0].what, asking.name
+            else:
+                assert strict == loose.body, asking.name
+
+
+def _strictly(asking: Asking, target: Target) -> str | bytes:
+    """The body in strict mode, or what it was refused for."""
+    try:
+        return translation(read(asking.dialect, asking.raw, asking.path), target, is_strict=True).body
+    except Unsupported as exc:
+        return str(exc.details["param"])
