@@ -58,7 +58,16 @@ def test_headers_are_as_the_caller_wrote_them(client: Client) -> None:
         while b"\r\n\r\n" not in connection.buffer:
             connection.buffer += connection.sock.recv(65536)
         fields = connection.buffer.split(b"\r\n\r\n")[0].split(b"\r\n")[1:]
-        connection.send(head("200 OK", "x-latin: caf\xe9", "set-cookie: a", "set-cookie: b", "content-length: 0"))
+        connection.send(
+            head(
+                "200 OK",
+                "x-utf-8: caf\xc3\xa9",
+                "x-latin: caf\xe9",
+                "set-cookie: a",
+                "set-cookie: b",
+                "content-length: 0",
+            )
+        )
         seen.extend(fields)
 
     seen: list[bytes] = []
@@ -67,7 +76,8 @@ def test_headers_are_as_the_caller_wrote_them(client: Client) -> None:
         [(_, _, answer, _, _)] = client.run(server.url, b"abc", headers=headers)
     assert [f for f in seen if not f.startswith(b"host:")] == [b"b: 2", b"a: 1", b"content-length: 3"]
     assert not any(f.lower().startswith(b"accept-encoding") for f in seen)
-    assert answer == [("x-latin", "caf\xe9"), ("set-cookie", "a"), ("set-cookie", "b"), ("content-length", "0")]
+    # a value that is no UTF-8 is left out: no str could carry its bytes on
+    assert answer == [("x-utf-8", "caf\xe9"), ("set-cookie", "a"), ("set-cookie", "b"), ("content-length", "0")]
 
 
 @pytest.mark.parametrize(
@@ -121,6 +131,19 @@ def test_an_event_stream_is_framed_and_tapped_however_it_is_cut(client: Client, 
     assert got[split][2][:8] == CAPTURES
     assert b"".join(c[1] for c in got[split + 1 : -1]) == EVENTS[4]
     assert got[-1] == (END, (*CAPTURES, len(wire)))
+
+
+@pytest.mark.parametrize("body", [b'{"error":"no"}', b"event: error\ndata: {}\n\n"])
+def test_an_error_is_a_whole_body_whatever_its_type_says(client: Client, body: bytes) -> None:
+    """Plain JSON has no event's border: framed, its words would be lost."""
+
+    def script(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(head("429 Too Many", "content-type: text/event-stream", f"content-length: {len(body)}"), body)
+
+    with peer(script) as server:
+        [got] = client.run(server.url, b"{}", tap="openai.responses")
+    assert (got[0], got[1], got[4]) == (BODY, 429, body)
 
 
 def test_without_a_tap_events_are_framed_and_nothing_is_captured(client: Client) -> None:

@@ -1,7 +1,7 @@
 """The journal: append-only, hash-chained segments of text lines; the truth that everything else is a projection of."""
 
 from gateway.base.journal.export import export_json, read_exchanges, read_last
-from gateway.base.journal.files import Run, Segment, is_live, journal_directory, read_runs
+from gateway.base.journal.files import Run, Segment, is_live, journal_directory, read_runs, written_bytes
 from gateway.base.journal.frames import Predecessor, PrunedFrame, RunFrame
 from gateway.base.journal.line import rfc3339
 from gateway.base.journal.prune import prune
@@ -39,4 +39,5 @@ __all__ = [
     "read_runs",
     "rfc3339",
     "verify",
+    "written_bytes",
 ]

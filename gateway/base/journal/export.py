@@ -20,6 +20,8 @@ from gateway.base.journal.reader import Line, parse_line, read_frames
 
 _CHUNK_BYTES = 1 << 18
 _DONE_HEAD = b'{"k":"done",'
+_MTIME_LAG_S = 60.0
+"""A mapped file's time is that of the last write to a page that the kernel had cleaned, 30 s ago at the most."""
 
 _Stream = Iterator[tuple[float, Line]]
 
@@ -51,7 +53,7 @@ def read_exchanges(
     """
 
     def is_wanted(segment: Segment) -> bool:
-        return since is None or _last_written(segment) >= since
+        return since is None or _last_written(segment) + _MTIME_LAG_S >= since
 
     def open_run(run: Run) -> _Stream:
         return _timed(read_frames(run, on_bad=on_bad, is_wanted=is_wanted), since, until, is_all, on_bad)
@@ -85,7 +87,7 @@ def read_last(directory: str | Path, number: int) -> list[Line]:
     best: list[tuple[float, Line]] = []
     by_age = sorted(read_runs(directory), key=lambda run: _last_written(run.segments[-1]), reverse=True)
     for run in by_age:
-        if len(best) == number and _last_written(run.segments[-1]) < best[0][0] - 1:
+        if len(best) == number and _last_written(run.segments[-1]) + _MTIME_LAG_S < best[0][0]:
             break  # whatever it holds ended before all that were found
         best = sorted([*best, *_last_of_run(run, number)], key=_ended)[-number:]
     return [line for _, line in best]

@@ -90,6 +90,25 @@ def group_runs(directory: str | Path, names: Iterable[str]) -> list[Run]:
     ]
 
 
+def written_bytes(segment: Segment) -> int:
+    """The segment's size without the NULs at its end, which are only reserved; found by halving. 0 when it is gone."""
+    try:
+        fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return 0
+    try:
+        low, high = 0, os.fstat(fd).st_size
+        while low < high:
+            middle = (low + high) // 2
+            if os.pread(fd, 1, middle) in (b"\0", b""):
+                high = middle
+            else:
+                low = middle + 1
+        return low
+    finally:
+        os.close(fd)
+
+
 def read_header(run: Run) -> RunFrame | None:
     """The run's first frame; None when segment 1 is gone or holds no complete, readable header."""
     if not run.has_first():

@@ -1,7 +1,8 @@
 """The journal's line: `<64 hex digits of sha256> <json>` and a newline (docs/decisions/0001-journal-is-text-lines.md).
 
 The hash covers the previous line's hash, as hex text, and the JSON: sha256(prev + json). Rules: a frame's JSON holds no
-newline and begins with its kind, `{"k":"…"`; a line without its newline is torn and does not count. Pure.
+newline and begins with its kind, `{"k":"…"`; a line without its newline is torn and does not count. A NUL is room that
+was reserved and not written: what comes from there on does not count either. Pure.
 """
 
 from datetime import UTC, datetime
@@ -52,6 +53,16 @@ def split_line(line: bytes) -> tuple[str, bytes] | None:
     if line[HASH_BYTES:JSON_AT] != b" " or not head.isalnum():
         return None
     return head.decode(), line[JSON_AT:]
+
+
+def is_whole(line: bytes) -> bool:
+    """Whether a line that was read from a file is all there."""
+    return line[-1] == 10 and b"\0" not in line
+
+
+def torn_bytes(line: bytes) -> int:
+    """How much of a line that is not whole was written."""
+    return len(line.strip(b"\0"))
 
 
 def kind_of(payload: bytes) -> str:

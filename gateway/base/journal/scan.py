@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from gateway.base.journal.files import Run, adopted, is_live, read_runs
-from gateway.base.journal.line import HASH_BYTES, ZEROS, kind_of, request_id_of, split_line
+from gateway.base.journal.line import HASH_BYTES, ZEROS, is_whole, kind_of, request_id_of, split_line, torn_bytes
 
 _MAX_PROBLEMS = 20
 
@@ -36,8 +36,8 @@ def scan_run(run: Run) -> RunScan:
         lines = 0
         with open(segment.path, "rb", buffering=1 << 20) as file:
             for line in file:
-                if line[-1] != 10:
-                    result.torn_bytes = len(line)
+                if not is_whole(line):
+                    result.torn_bytes = torn_bytes(line)
                     break
                 lines += 1
                 stored, payload = line[:HASH_BYTES], line[HASH_BYTES + 1 : -1]

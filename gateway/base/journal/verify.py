@@ -15,7 +15,16 @@ from msgspec import Struct
 from gateway.base.core.struct import Record
 from gateway.base.journal.files import Run, Segment, is_live, read_runs
 from gateway.base.journal.frames import PrunedFrame, RunFrame, SegmentFrame
-from gateway.base.journal.line import HASH_BYTES, UNREADABLE, ZEROS, kind_of, request_id_of, split_line
+from gateway.base.journal.line import (
+    HASH_BYTES,
+    UNREADABLE,
+    ZEROS,
+    is_whole,
+    kind_of,
+    request_id_of,
+    split_line,
+    torn_bytes,
+)
 from gateway.base.journal.prune import PRUNED_LOG, read_pruned
 from gateway.base.journal.states import ExchangeStates
 
@@ -141,8 +150,8 @@ def _check_segment(
     run_id = entry.run.run
     with open(segment.path, "rb", buffering=1 << 20) as file:
         for line in file:
-            if line[-1] != 10:
-                entry.torn_bytes = len(line)
+            if not is_whole(line):
+                entry.torn_bytes = torn_bytes(line)
                 break
             number += 1
             if entry.is_ended:

@@ -1,61 +1,47 @@
-//! Lines of a hash chain: `<64 hex digits of sha256(prev + payload)> <payload>\n`, appended to a file in one write(2).
-
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
-use std::path::Path;
+//! Lines of a hash chain: `<64 hex digits of sha256(prev + payload)> <payload>\n`.
 
 use ring::digest::{Context, SHA256};
 
 /// Hex digits of a hash.
 pub const HASH_BYTES: usize = 64;
+/// What a line has besides its payload: the hash, a space, a newline.
+pub const FRAME_BYTES: usize = HASH_BYTES + 2;
 
-/// The line of `payload` after a line whose hash is `prev` (hex text, or whatever the chain begins with).
+/// Whether `payload` can stand in a line: a newline would end it, a NUL is what was never written.
 #[must_use]
-pub fn line(prev: &[u8], payload: &[u8]) -> Vec<u8> {
+pub fn is_one_line(payload: &[u8]) -> bool {
+    memchr::memchr2(b'\n', 0, payload).is_none()
+}
+
+/// Make `line`, which is `FRAME_BYTES` longer than `payload`, the line of `payload` after a line whose hash is `prev` (hex
+/// text, or whatever the chain begins with).
+///
+/// # Panics
+/// When `line` has another length.
+pub fn write_line(line: &mut [u8], prev: &[u8], payload: &[u8]) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut context = Context::new(&SHA256);
     context.update(prev);
     context.update(payload);
-    let mut line = Vec::with_capacity(HASH_BYTES + payload.len() + 2);
-    for byte in context.finish().as_ref() {
-        line.extend([HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+    let (hash, rest) = line.split_at_mut(HASH_BYTES);
+    for (pair, byte) in hash.chunks_exact_mut(2).zip(context.finish().as_ref()) {
+        pair.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
     }
-    line.push(b' ');
-    line.extend_from_slice(payload);
-    line.push(b'\n');
-    line
-}
-
-/// An existing file that lines are appended to.
-#[derive(Debug)]
-pub struct ChainFile(File);
-
-impl ChainFile {
-    /// Open `path` for appending; it is not created.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        OpenOptions::new().append(true).open(path).map(Self)
-    }
-
-    /// Write `line` by one write(2); gives how much of it was taken.
-    ///
-    /// # Errors
-    /// The system's, such as a full disk; an interrupted call is tried again.
-    pub fn write(&self, line: &[u8]) -> io::Result<usize> {
-        loop {
-            match (&self.0).write(line) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result,
-            }
-        }
-    }
+    let last = rest.len() - 1;
+    rest[0] = b' ';
+    rest[1..last].copy_from_slice(payload);
+    rest[last] = b'\n';
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn line(prev: &[u8], payload: &[u8]) -> Vec<u8> {
+        let mut line = vec![0; FRAME_BYTES + payload.len()];
+        write_line(&mut line, prev, payload);
+        line
+    }
 
     #[test]
     fn a_line_is_hash_space_payload_newline() {
@@ -66,13 +52,8 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_appended_and_a_missing_file_is_an_error() {
-        let path = std::env::temp_dir().join(format!("agentcc-chain-{}", std::process::id()));
-        assert!(ChainFile::open(&path).is_err());
-        std::fs::write(&path, b"first\n").unwrap();
-        let file = ChainFile::open(&path).unwrap();
-        assert_eq!(file.write(b"second\n").unwrap(), 7);
-        assert_eq!(std::fs::read(&path).unwrap(), b"first\nsecond\n");
-        std::fs::remove_file(&path).unwrap();
+    fn a_newline_or_a_nul_is_no_line() {
+        assert!(is_one_line(b"{}"));
+        assert!(!is_one_line(b"{\n}") && !is_one_line(b"\0"));
     }
 }

@@ -34,11 +34,10 @@ pub(crate) fn to_tuple(py: Python<'_>, id: u64, completion: Completion) -> PyRes
 fn headers<'py>(py: Python<'py>, head: &Head) -> PyResult<Bound<'py, PyList>> {
     let list = PyList::empty(py);
     for (name, value) in &head.headers {
-        let value = match std::str::from_utf8(value.as_bytes()) {
-            Ok(text) => PyString::new(py, text),
-            Err(_) => PyString::new(py, &value.as_bytes().iter().map(|b| char::from(*b)).collect::<String>()),
-        };
-        list.append((PyString::new(py, name.as_str()), value))?;
+        // What is no UTF-8 cannot be given on: no str has its bytes.
+        if let Ok(text) = std::str::from_utf8(value.as_bytes()) {
+            list.append((PyString::new(py, name.as_str()), PyString::new(py, text)))?;
+        }
     }
     Ok(list)
 }

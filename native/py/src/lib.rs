@@ -7,12 +7,19 @@ mod completions;
 mod errors;
 mod framing;
 mod json;
+mod needles;
 mod seal;
 mod upstream;
 
 use agentcc_core::decode;
+use mimalloc::MiMalloc;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+
+/// Ours alone, not Python's. A request is made on one thread and freed on another, and tokio's tasks are aligned to 128
+/// bytes: glibc has a slow way for both.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[pyfunction]
 fn decompress<'py>(py: Python<'py>, data: &[u8], encoding: &str, limit: usize) -> PyResult<Bound<'py, PyBytes>> {
@@ -23,11 +30,12 @@ fn decompress<'py>(py: Python<'py>, data: &[u8], encoding: &str, limit: usize) -
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    module.add_class::<chain::ChainFile>()?;
     module.add_class::<seal::Sealer>()?;
     module.add_class::<upstream::Upstream>()?;
+    module.add_class::<needles::Needles>()?;
     module.add_function(wrap_pyfunction!(json::scan_object, module)?)?;
     module.add_function(wrap_pyfunction!(json::find_path, module)?)?;
+    module.add_function(wrap_pyfunction!(chain::chain_line, module)?)?;
     module.add_function(wrap_pyfunction!(decompress, module)?)?;
     module.add_function(wrap_pyfunction!(framing::split_sse, module)?)?;
     module.add_function(wrap_pyfunction!(framing::split_eventstream, module)?)?;

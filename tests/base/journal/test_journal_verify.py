@@ -127,6 +127,28 @@ def test_every_cut_of_the_last_line_is_a_torn_tail(tmp_path: Path, start: Start)
         assert any("torn" in note for note in report.notes) is (size > border), size
 
 
+@pytest.mark.parametrize("hole", [0, 1, 70])
+def test_reserved_room_is_the_end_of_a_run(tmp_path: Path, start: Start, hole: int) -> None:
+    """NULs behind the last line of a dead run are nothing; a line with some inside is torn, and so is all behind it."""
+    writer = start(1)
+    for _ in range(3):
+        writer.append(b'{"k":"x"}')
+    writer.abandon()
+    (path,) = files_of(tmp_path)
+    data = path.read_bytes()
+    at = data.rfind(b"\n", 0, -1) - 60  # in the last line but one
+    path.write_bytes(data[:at] + bytes(hole) + data[at + hole :] + bytes(10_000))
+    report = verify(tmp_path)
+    assert report.is_ok
+    assert report.lines == (2 if hole else 4)
+    assert ["torn" in note for note in report.notes] == [True] * bool(hole)
+    writer, recovery = open_run(tmp_path, 0, run_id="0" * 11 + "2", version="t")
+    writer.close()
+    assert recovery.adopted[0].lines == report.lines
+    assert len(recovery.torn) == bool(hole)
+    assert verify(tmp_path).is_ok
+
+
 def test_a_cut_at_a_border_is_found_once_a_successor_names_the_run(tmp_path: Path, start: Start) -> None:
     """The successor's header holds the head and the line count."""
     writer = start(1)

@@ -1,5 +1,6 @@
 //! One exchange on the upstream thread, from the request to the last completion.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -31,47 +32,58 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) async fn run(self) {
+    /// The task. It is allocated and moved for each exchange, so it holds no more than a whole answer needs.
+    pub(super) fn run(self) -> impl Future<Output = ()> + Send + use<> {
         let Self { exchange, queue, pools, request, options, max_event_bytes, started } = self;
         let mut outlet = Outlet::new(Arc::clone(&exchange), queue);
-        let (client, _place) = pools.pick(request.uri());
         let total = Deadline::after(started, options.total_timeout_ms, FailureCode::TimeoutTotal);
         let mut watchdog = Watchdog::new(exchange, total);
-        let first_byte = Deadline::after(started, options.first_byte_timeout_ms, FailureCode::TimeoutFirstByte);
-        let response = match watchdog.watch(first_byte, client.request(request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return outlet.end(Completion::Failed(Failure::of_http(&error), None)),
-            Err(timeout) => return outlet.end(Completion::Failed(timeout, None)),
-        };
-        let ttfb_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let (parts, body) = response.into_parts();
-        let framing = framing_of(&parts.headers);
-        let head = Box::new(Head { status: parts.status, headers: parts.headers, ttfb_us });
-        let mut reader = BodyReader { body, watchdog, options };
-        if options.collect && framing.is_none() {
-            match reader.collect().await {
-                Ok(body) => outlet.end(Completion::Body(head, body)),
-                Err(failure) => outlet.end(Completion::Failed(failure, None)),
-            }
-            return;
-        }
-        let framing = framing.filter(|_| !is_encoded(&head.headers));
-        outlet.push(Completion::Head(head));
-        let mut stream = StreamReader::new(outlet, &options, framing, max_event_bytes);
-        loop {
-            let failure = match reader.next_chunk().await {
-                Ok(Some(chunk)) => stream.take(&chunk).err(),
-                Ok(None) => return stream.end(),
-                Err(failure) => Some(failure),
+        let (response, place) = pools.request(request);
+        async move {
+            let first_byte = Deadline::after(started, options.first_byte_timeout_ms, FailureCode::TimeoutFirstByte);
+            let response = match watchdog.watch(first_byte, response).await {
+                Ok(Ok(response)) => response,
+                Ok(Err(error)) => return outlet.end(Completion::Failed(Failure::of_http(&error), None)),
+                Err(timeout) => return outlet.end(Completion::Failed(timeout, None)),
             };
-            if let Some(failure) = failure {
-                return stream.fail(failure);
+            let ttfb_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let (parts, body) = response.into_parts();
+            // An error is read as a whole, whatever its type says: it may be plain JSON, which has no event's border.
+            let is_error = parts.status.is_client_error() || parts.status.is_server_error();
+            let framing = framing_of(&parts.headers).filter(|_| !is_error);
+            let head = Box::new(Head { status: parts.status, headers: parts.headers, ttfb_us });
+            let mut reader = BodyReader { body, watchdog, options };
+            if options.collect && framing.is_none() {
+                match reader.collect().await {
+                    Ok(body) => outlet.end(Completion::Body(head, body)),
+                    Err(failure) => outlet.end(Completion::Failed(failure, None)),
+                }
+            } else {
+                let framing = framing.filter(|_| !is_encoded(&head.headers));
+                outlet.push(Completion::Head(head));
+                let stream = StreamReader::new(outlet, &options, framing, max_event_bytes);
+                Box::pin(pass_on(reader, stream)).await;
             }
-            if stream.window().is_closed()
-                && let Err(timeout) = reader.watchdog.watch(None, stream.window().wait_until_open()).await
-            {
-                return stream.fail(timeout);
-            }
+            drop(place);
+        }
+    }
+}
+
+/// Pass a stream on, chunk by chunk, to its end.
+async fn pass_on(mut reader: BodyReader, mut stream: StreamReader) {
+    loop {
+        let failure = match reader.next_chunk().await {
+            Ok(Some(chunk)) => stream.take(&chunk).err(),
+            Ok(None) => return stream.end(),
+            Err(failure) => Some(failure),
+        };
+        if let Some(failure) = failure {
+            return stream.fail(failure);
+        }
+        if stream.window().is_closed()
+            && let Err(timeout) = reader.watchdog.watch(None, stream.window().wait_until_open()).await
+        {
+            return stream.fail(timeout);
         }
     }
 }

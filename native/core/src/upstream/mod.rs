@@ -34,8 +34,8 @@ use http_body_util::Full;
 use hyper_util::client::legacy;
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::oneshot;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
 pub use completion::{Completion, Head, Summary};
@@ -77,11 +77,12 @@ pub struct Config {
 /// The client's handle on the caller's side.
 pub struct Upstream {
     queue: Arc<queue::Queue>,
-    runtime: Handle,
+    /// What the thread is to start; `None` ends it. One wake-up for all that come before it has looked.
+    jobs: UnboundedSender<Option<exchange::Job>>,
     pools: Arc<pools::Pools>,
     proxies: Option<Arc<Matcher>>,
     max_event_bytes: usize,
-    thread: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Upstream {
@@ -103,19 +104,18 @@ impl Upstream {
             .max_blocking_threads(RESOLVER_THREADS)
             .build()
             .map_err(|e| format!("no event loop: {e}"))?;
-        let handle = runtime.handle().clone();
-        let (stop, stopped) = oneshot::channel();
+        let (jobs, arriving) = unbounded_channel();
         let thread = std::thread::Builder::new()
             .name("agentcc-upstream".to_owned())
-            .spawn(move || run_thread(runtime, stopped))
+            .spawn(move || run_thread(runtime, arriving))
             .map_err(|e| format!("no thread: {e}"))?;
         Ok(Self {
             queue,
-            runtime: handle,
+            jobs,
             pools: pools::Pools::new(pool_maker(config, connector)),
             proxies,
             max_event_bytes: config.max_event_bytes,
-            thread: Mutex::new(Some((stop, thread))),
+            thread: Mutex::new(Some(thread)),
         })
     }
 
@@ -135,7 +135,8 @@ impl Upstream {
             max_event_bytes: self.max_event_bytes,
             started: Instant::now(),
         };
-        self.queue.register(exchange, || self.runtime.spawn(job.run()).abort_handle())
+        self.queue.register(exchange)?;
+        self.jobs.send(Some(job)).map_err(|_| "the upstream client is closed")
     }
 
     /// In a tunnel the CONNECT carries the proxy's password (see the connector); a plain request carries it itself.
@@ -185,8 +186,8 @@ impl Upstream {
     pub fn close(&self) {
         self.queue.close();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((stop, thread)) = thread {
-            let _ = stop.send(());
+        if let Some(thread) = thread {
+            let _ = self.jobs.send(None);
             let _ = thread.join();
         }
     }
@@ -198,8 +199,12 @@ impl Drop for Upstream {
     }
 }
 
-fn run_thread(runtime: Runtime, stopped: oneshot::Receiver<()>) {
-    let _ = runtime.block_on(stopped);
+fn run_thread(runtime: Runtime, mut arriving: UnboundedReceiver<Option<exchange::Job>>) {
+    runtime.block_on(async {
+        while let Some(Some(job)) = arriving.recv().await {
+            tokio::spawn(job.run());
+        }
+    });
     runtime.shutdown_background(); // drops every task; a name lookup that hangs is left behind
 }
 

@@ -8,10 +8,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use http::Uri;
 use http::uri::{Authority, Scheme};
+use hyper_util::client::legacy::ResponseFuture;
 
 use super::Client;
+use super::request::UpstreamRequest;
 
 /// RFC 9113 advises peers to allow no fewer than 100 streams; below that with a margin for those that do not listen.
 const STREAMS_PER_CONNECTION: u32 = 64;
@@ -41,19 +42,20 @@ impl Pools {
         Arc::new(Self { make: Box::new(make), state: Mutex::new(state) })
     }
 
-    /// The client for the next exchange with `uri`. Hold the place until the exchange has ended.
-    pub(super) fn pick(self: &Arc<Self>, uri: &Uri) -> (Client, Option<Place>) {
+    /// What will answer `request`. Hold the place until the exchange has ended.
+    pub(super) fn request(self: &Arc<Self>, request: UpstreamRequest) -> (ResponseFuture, Option<Place>) {
         let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *guard;
-        let Some(origin) = uri.authority().filter(|_| uri.scheme() == Some(&Scheme::HTTPS)) else {
-            return (state.pools[0].clone(), None); // never h2
+        let uri = request.uri();
+        let Some(origin) = uri.authority().filter(|_| uri.scheme() == Some(&Scheme::HTTPS)).cloned() else {
+            return (state.pools[0].request(request), None); // never h2
         };
-        let index = state.take_place(origin);
+        let index = state.take_place(&origin);
         if index == state.pools.len() {
             state.pools.push((self.make)());
         }
-        let place = Place { pools: Arc::clone(self), origin: origin.clone(), index };
-        (state.pools[index].clone(), Some(place))
+        let place = Place { pools: Arc::clone(self), origin, index };
+        (state.pools[index].request(request), Some(place))
     }
 }
 

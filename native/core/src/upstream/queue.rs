@@ -10,12 +10,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustix::event::{EventfdFlags, eventfd};
-use tokio::task::AbortHandle;
-
 use super::completion::Completion;
 use super::stop::Stop;
 use super::window::Window;
+use rustix::event::{EventfdFlags, eventfd};
 
 /// The part of an exchange that both threads see.
 #[derive(Debug)]
@@ -81,7 +79,7 @@ struct State {
     /// Number of the first entry, counted since the beginning; see `DataEntry`.
     first_number: u64,
     queued_bytes: usize,
-    in_flight: HashMap<u64, (Arc<Exchange>, AbortHandle), BuildHasherDefault<Ids>>,
+    in_flight: HashMap<u64, Arc<Exchange>, BuildHasherDefault<Ids>>,
     closed: bool,
 }
 
@@ -98,12 +96,8 @@ impl Queue {
         self.ready.as_fd()
     }
 
-    /// Register an exchange; `spawn` starts its task while the lock is held, so the task cannot outrun its registration.
-    pub(super) fn register(
-        &self,
-        exchange: Arc<Exchange>,
-        spawn: impl FnOnce() -> AbortHandle,
-    ) -> Result<(), &'static str> {
+    /// Register an exchange, before it is started.
+    pub(super) fn register(&self, exchange: Arc<Exchange>) -> Result<(), &'static str> {
         let mut state = self.lock();
         if state.closed {
             return Err("the upstream client is closed");
@@ -111,8 +105,7 @@ impl Queue {
         if state.in_flight.contains_key(&exchange.id) {
             return Err("an exchange with this id is in flight");
         }
-        let abort = spawn();
-        state.in_flight.insert(exchange.id, (exchange, abort));
+        state.in_flight.insert(exchange.id, exchange);
         Ok(())
     }
 
@@ -186,21 +179,21 @@ impl Queue {
                 taken = true;
             }
         }
-        let Some((exchange, abort)) = found else { return taken };
+        let Some(exchange) = found else { return taken };
         exchange.cancelled.store(true, Relaxed);
         drop(guard);
-        abort.abort();
+        exchange.stop.ask(); // its last words are refused here
         true
     }
 
     /// Ask an exchange in flight to end by itself. False when it is not in flight.
     pub(super) fn stop(&self, id: u64) -> bool {
-        let exchange = self.lock().in_flight.get(&id).map(|(exchange, _)| Arc::clone(exchange));
+        let exchange = self.lock().in_flight.get(&id).cloned();
         exchange.as_ref().inspect(|exchange| exchange.stop.ask()).is_some()
     }
 
     pub(super) fn ack(&self, id: u64, bytes: u64) {
-        let exchange = self.lock().in_flight.get(&id).map(|(exchange, _)| Arc::clone(exchange));
+        let exchange = self.lock().in_flight.get(&id).cloned();
         if let Some(exchange) = exchange {
             exchange.window.ack(bytes);
         }
