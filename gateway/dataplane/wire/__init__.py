@@ -15,6 +15,8 @@ from gateway.dataplane.wire.refusal import Family, Form, family_of, form_of
 from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.translate.count import estimated_tokens
 from gateway.dataplane.wire.translate.media import inlined, wanted
+from gateway.dataplane.wire.translate.reasoning import TRACE
+from gateway.dataplane.wire.translate.reopen import reopened
 from gateway.dataplane.wire.translate.road import Translation
 
 DIALECTS: dict[str, Dialect] = {
@@ -35,6 +37,7 @@ CODECS: dict[str, Codec] = {
 __all__ = [
     "CODECS",
     "DIALECTS",
+    "TRACE",
     "Codec",
     "Dialect",
     "Family",
@@ -52,6 +55,7 @@ __all__ = [
     "form_of",
     "inlined",
     "provider_error",
+    "reopened",
     "told",
     "wanted",
 ]

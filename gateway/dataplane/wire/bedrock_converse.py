@@ -55,10 +55,15 @@ def error_event(form: Form, message: str, details: dict[str, Any]) -> bytes:
 BEDROCK_CONVERSE = Dialect(
     name="bedrock.converse",
     tap="bedrock.converse",
-    keep_alive=b"",
+    # no event is defined for it, but one of an unknown type is passed over: "clients SHOULD NOT fail when an unknown event is
+    # received" (Smithy, event streams, client behavior); botocore does not even show it
+    keep_alive=_native.eventstream_message(
+        [(":event-type", "keepAlive"), (":content-type", "application/json"), (":message-type", "event")], b"{}"
+    ),
     has_terminal=True,
     takes_comments=False,
     stream_type="application/vnd.amazon.eventstream",
+    event_mark=b"contentBlockDelta",
     answer_keys=(b"usage", b"-", b"-", b"-"),
     peek=peek,
     error_body=error_body,

@@ -84,6 +84,11 @@ class NameRule(Record, frozen=True):
     more: str = ""
 
 
+def _as_it_is(turn: Turn, target: Target, report: Report) -> Turn:
+    del target, report
+    return turn
+
+
 class Codec(Record, frozen=True):
     """A dialect's translation. See the module for the road.
 
@@ -100,6 +105,8 @@ class Codec(Record, frozen=True):
     - `has_stop`: whether a request can name stop sequences (else they are emulated on the way back).
     - `harmless`: members in its turns' `extra` whose loss changes nothing, by path (`store`, `generationConfig.candidateCount`,
       `tools.type`, `messages.status`, `parts.caller`) → the values of which that is true, () for all (`translate.losses`).
+    - `mended(turn, target, report)`: a turn of this very dialect from which thoughts were taken (`translate.reopen`), as its providers
+      still want it.
     - `interleaves`: whether blocks of its streams may be open side by side (else events are put in line before the writer).
     """
 
@@ -116,4 +123,5 @@ class Codec(Record, frozen=True):
     servers: frozenset[str]
     interleaves: bool
     harmless: Mapping[str, tuple[Any, ...]]
+    mended: Callable[[Turn, Target, Report], Turn] = _as_it_is
     has_stop: bool = True

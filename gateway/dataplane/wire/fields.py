@@ -1,18 +1,22 @@
 """Reading members of a decoded JSON object, with errors that name the JSON path; for `read_turn`s."""
 
 import re
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import msgspec
 from msgspec.json import Decoder, Encoder
 
 from gateway.base.core.errors import BadRequest
+from gateway.dataplane.wire.depth import LEVELS, is_too_deep
+
+T = TypeVar("T", str, bytes)
 
 _decode = Decoder().decode
 encode = Encoder().encode
 """Deterministic: members in the order of the dict, no white space."""
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_LARGEST = (1 << 63) - 1
 _KINDS = {
     str: "a string",
     bool: "true or false",
@@ -28,6 +32,7 @@ def loads(body: bytes) -> Any:
 
     Raises BadRequest.
     """
+    bounded(body, "")
     try:
         return _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
@@ -67,6 +72,13 @@ def _without_lone_surrogates(body: bytes) -> bytes | None:
 def fail(path: str, problem: str) -> NoReturn:
     """Raises BadRequest: `<path>` <problem>."""
     raise BadRequest(f"`{path or 'the body'}` {problem}", param=path)
+
+
+def bounded(text: T, path: str) -> T:
+    """`text`, which holds JSON. Raises BadRequest when that nests too deep."""
+    if is_too_deep(text):
+        fail(path, f"nests deeper than {LEVELS} levels, the most that is translated")
+    return text
 
 
 def shown(value: Any) -> str:
@@ -126,13 +138,16 @@ def flag(obj: dict[str, Any], name: str, path: str) -> bool | None:
 
 
 def integer(obj: dict[str, Any], name: str, path: str) -> int | None:
-    """An integer member (1.0 counts as one); None when absent or null. Raises BadRequest."""
+    """An integer member (1.0 counts as one) of 64 bits; None when absent or null. Raises BadRequest."""
     value = obj.get(name)
     if value is None:
         return None
     if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return int(_typed(value, int, join(path, name)))
+        value = int(value)
+    found = int(_typed(value, int, join(path, name)))
+    if not -_LARGEST <= found <= _LARGEST:
+        fail(join(path, name), f"is out of range: {shown(value)}")
+    return found
 
 
 def number(obj: dict[str, Any], name: str, path: str) -> float | None:

@@ -8,8 +8,11 @@ from msgspec.json import Decoder
 
 from gateway.base.core.errors import UpstreamProtocolError
 from gateway.dataplane.wire.canon import ErrorKind
+from gateway.dataplane.wire.depth import LEVELS, is_too_deep
 
 _decode = Decoder().decode
+_MOST_COUNT = 1 << 53
+_MOST_WAIT_S = 1e9
 _KIND_OF_STATUS: Final[dict[int, ErrorKind]] = {
     401: "authentication",
     402: "permission",  # Anthropic, DeepSeek, OpenRouter: no balance
@@ -28,7 +31,9 @@ _KIND_OF_STATUS: Final[dict[int, ErrorKind]] = {
 
 
 def decoded(data: bytes | str) -> Any:
-    """JSON; None for what is none."""
+    """JSON; None for what is none, or nests too deep."""
+    if is_too_deep(data):
+        return None
     try:
         return _decode(data)
     except (DecodeError, UnicodeError, RecursionError):
@@ -36,7 +41,8 @@ def decoded(data: bytes | str) -> Any:
 
 
 def answer_object(body: bytes) -> dict[str, Any]:
-    """A whole answer. Raises UpstreamProtocolError when it is no JSON object."""
+    """A whole answer. Raises UpstreamProtocolError when it is no JSON object, or nests too deep."""
+    refuse_too_deep(body)
     try:
         answer = _decode(body)
     except (DecodeError, UnicodeError, RecursionError) as exc:
@@ -44,6 +50,12 @@ def answer_object(body: bytes) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise UpstreamProtocolError("the provider's answer is not a JSON object")
     return answer
+
+
+def refuse_too_deep(body: bytes) -> None:
+    """Raises UpstreamProtocolError for a whole answer that nests too deep."""
+    if is_too_deep(body):
+        raise UpstreamProtocolError(f"the provider's answer nests deeper than {LEVELS} levels")
 
 
 def text_of(value: Any) -> str:
@@ -59,7 +71,7 @@ def string(holder: Mapping[str, Any], name: str) -> str:
 def count(holder: Mapping[str, Any], name: str) -> int:
     """A number member that is a count or a place; -1 when there is none."""
     found = holder.get(name)
-    return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else -1
+    return found if isinstance(found, int) and not isinstance(found, bool) and 0 <= found < _MOST_COUNT else -1
 
 
 def child(holder: Any, name: str) -> dict[str, Any]:
@@ -86,6 +98,11 @@ def retry_after_s(headers: Mapping[str, str]) -> float:
             asked = float(headers[name]) / per_second
         except (KeyError, ValueError):
             continue
-        if 0 <= asked < 1e9:
+        if seconds(asked) >= 0:
             return asked
     return -1.0
+
+
+def seconds(asked: float) -> float:
+    """A wait that a provider asks for; -1 for one that is none (`9999…s` is infinite)."""
+    return asked if 0 <= asked < _MOST_WAIT_S else -1.0

@@ -49,7 +49,7 @@ def usage_edit(peeked: Peek) -> Edit:
 def _options(raw: bytes) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(raw)
-    except msgspec.DecodeError:  # a lone surrogate: legal JSON that msgspec does not read
+    except (msgspec.DecodeError, RecursionError):  # a lone surrogate: legal JSON that msgspec does not read
         return {}
     return found if isinstance(found, dict) else {}
 

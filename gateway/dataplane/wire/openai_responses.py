@@ -15,7 +15,7 @@ def error_event(form: Form, message: str, details: dict[str, Any]) -> bytes:
 
     A refusal's code is shown verbatim and stops the client; `server_error` lets it try again.
     """
-    code = form.code if form.status < 500 else "server_error"
+    code = form.event_code or (form.code if form.status < 500 else "server_error")
     response: dict[str, Any] = {
         "id": details.get("response_id") or f"resp_{details.get('request_id', '')}",
         "object": "response",

@@ -13,6 +13,8 @@ from gateway.base.core.errors import (
     BadRequest,
     BodyTimeout,
     BodyTooLarge,
+    BudgetExceeded,
+    BudgetUnproven,
     GatewayError,
     KeyRejected,
     ModelForbidden,
@@ -29,16 +31,23 @@ Family = Literal["codex", "claude_code", "gemini_cli", "sdk"]
 
 
 class Form(Record, frozen=True):
-    """Status, OpenAI-style `type` and `code`, and extra headers. Other dialects derive their names from the status."""
+    """Status, OpenAI-style `type` and `code`, and extra headers. Other dialects derive their names from the status.
+
+    `event_code` is the code in a stream's last event, where that is another.
+    """
 
     status: int
     type: str
     code: str
     headers: tuple[tuple[str, str], ...] = ()
+    event_code: str = ""
 
 
 _STOP = (("x-should-retry", "false"),)  # the OpenAI and Anthropic SDKs obey it
 _HOOK = "inference_hook_denied"  # Codex: shown verbatim, one request
+_USAGE_LIMIT = (
+    "usage_limit_reached"  # Codex: one request, and it shows the header of `_with_promo` instead of the message
+)
 
 FORMS: dict[tuple[Family, type[GatewayError]], Form] = {
     ("codex", KeyRejected): Form(403, "invalid_request_error", _HOOK),
@@ -50,6 +59,11 @@ FORMS: dict[tuple[Family, type[GatewayError]], Form] = {
     ("codex", BodyTooLarge): Form(400, "invalid_request_error", "invalid_prompt"),
     ("codex", BodyTimeout): Form(408, "invalid_request_error", "body_timeout"),
     ("codex", UnknownRoute): Form(404, "invalid_request_error", "unknown_route"),
+    ("codex", BudgetExceeded): Form(429, _USAGE_LIMIT, "budget_exceeded", event_code=_HOOK),
+    ("claude_code", BudgetExceeded): Form(429, "rate_limit_error", "budget_exceeded", _STOP),
+    # 429 is asked again for over a minute
+    ("gemini_cli", BudgetExceeded): Form(403, "permission_error", "budget_exceeded"),
+    ("sdk", BudgetExceeded): Form(429, "rate_limit_error", "budget_exceeded", _STOP),
     ("claude_code", KeyRejected): Form(403, "authentication_error", "key_rejected"),
     ("claude_code", ModelForbidden): Form(403, "permission_error", "model_forbidden"),
     ("claude_code", UnpricedModel): Form(403, "permission_error", "unpriced_model"),
@@ -76,10 +90,16 @@ def form_of(family: Family, error: GatewayError) -> Form:
         return msgspec.structs.replace(form, status=400) if family == "codex" and form.status in _RETRIED else form
     found = FORMS.get((family, type(error)))
     if found is not None:
-        return found
+        return _with_promo(found, error) if found.type == _USAGE_LIMIT else found
     kind = "invalid_request_error" if error.status < 500 else "server_error"
-    headers = _RETRY_LATER if isinstance(error, Overloaded) else ()
+    headers = _RETRY_LATER if isinstance(error, Overloaded | BudgetUnproven) else ()
     return Form(error.status, kind, error.code, headers)
+
+
+def _with_promo(form: Form, error: GatewayError) -> Form:
+    """Codex writes "You’ve hit your usage limit. TEXT, or try again …": the header brings the text."""
+    text = error.message.rstrip(".").encode("ascii", "replace").decode()
+    return msgspec.structs.replace(form, headers=(("x-codex-promo-message", text),))
 
 
 @lru_cache(512)

@@ -1,8 +1,9 @@
 """A provider's raw usage JSON → canonical Usage, one function per dialect. Pure.
 
 Rules: what a provider reports is never refused for its form. A count that is absent, null, negative or no number is 0; a
-fraction is rounded up; unknown fields are ignored; what is no JSON object, or holds no count at all, gives None. Where
-counts contradict each other the larger reading wins, because an under-count is money lost.
+fraction is rounded up; unknown fields are ignored. What is no JSON object, holds none of the main counts, or one of them that is
+negative or no number, gives None: the caller then estimates. Where counts contradict each other the larger reading wins, because
+an under-count is money lost.
 
 Usage is decoded to a dict, not to a struct, so that one field of an unexpected type cannot cost the others. That takes
 5-10 us; the plain form that OpenAI itself sends is tried first as a strict struct (plain_usage.py, under 1 us).
@@ -38,7 +39,7 @@ def usage_from_openai_responses(raw_usage: bytes, response: bytes | None = None)
     if plain is not None:
         return _with_extras(plain, response)
     usage = _object(raw_usage)
-    if not _has_any(usage, "input_tokens", "output_tokens", "total_tokens"):
+    if not _is_counted(usage, "input_tokens", "output_tokens", "total_tokens"):
         return None
     return _openai(usage, "input", "output", response)
 
@@ -49,7 +50,7 @@ def usage_from_openai_chat(raw_usage: bytes, response: bytes | None = None) -> U
     if plain is not None:
         return _with_extras(plain, response)
     usage = _object(raw_usage)
-    if not _has_any(usage, "prompt_tokens", "completion_tokens", "total_tokens"):
+    if not _is_counted(usage, "prompt_tokens", "completion_tokens", "total_tokens"):
         return None
     return _openai(usage, "prompt", "completion", response)
 
@@ -57,7 +58,7 @@ def usage_from_openai_chat(raw_usage: bytes, response: bytes | None = None) -> U
 def usage_from_openai_embeddings(raw_usage: bytes, response: bytes | None = None) -> Usage | None:
     """OpenAI embeddings: input only. Voyage sends nothing but `total_tokens`."""
     usage = _object(raw_usage)
-    if not _has_any(usage, "prompt_tokens", "input_tokens", "total_tokens"):
+    if not _is_counted(usage, "prompt_tokens", "input_tokens", "total_tokens"):
         return None
     tokens = _count(usage, "prompt_tokens") or _count(usage, "input_tokens") or _count(usage, "total_tokens")
     image = min(tokens, _count(_child(usage, "prompt_tokens_details"), "image_tokens"))
@@ -73,7 +74,7 @@ def usage_from_anthropic_messages(raw_usage: bytes, delta_usage: bytes | None = 
     for name, value in _object(delta_usage).items() if delta_usage else ():
         if value is not None and not (value == 0 and name != "output_tokens" and _count(usage, name)):
             usage[name] = value
-    if not _has_any(usage, "input_tokens", "output_tokens"):
+    if not _is_counted(usage, "input_tokens", "output_tokens"):
         return None
     read = list(_anthropic_counts(usage))
     # What a compaction or an advisor consumed is listed under `iterations` only (the API's documentation on
@@ -108,7 +109,7 @@ def usage_from_anthropic_messages(raw_usage: bytes, delta_usage: bytes | None = 
 def usage_from_gemini_generate(raw_usage: bytes, response: bytes | None = None) -> Usage | None:
     """Gemini `usageMetadata`: the prompt includes what was cached; thoughts and tool prompts are counted beside."""
     usage = _object(raw_usage)
-    if not _has_any(usage, "promptTokenCount", "candidatesTokenCount", "totalTokenCount"):
+    if not _is_counted(usage, "promptTokenCount", "candidatesTokenCount", "totalTokenCount"):
         return None
     tools = _count(usage, "toolUsePromptTokenCount")
     thoughts = _count(usage, "thoughtsTokenCount")
@@ -139,7 +140,7 @@ def usage_from_gemini_generate(raw_usage: bytes, response: bytes | None = None) 
 def usage_from_bedrock_converse(raw_usage: bytes, _second: bytes | None = None) -> Usage | None:
     """Bedrock Converse: `inputTokens` does not include what the cache read or wrote."""
     usage = _object(raw_usage)
-    if not _has_any(usage, "inputTokens", "outputTokens", "totalTokens"):
+    if not _is_counted(usage, "inputTokens", "outputTokens", "totalTokens"):
         return None
     read = _count(usage, "cacheReadInputTokens") or _count(usage, "cacheReadInputTokenCount")
     written = _count(usage, "cacheWriteInputTokens") or _count(usage, "cacheWriteInputTokenCount")
@@ -157,7 +158,7 @@ def usage_from_cohere_chat(raw_usage: bytes, _second: bytes | None = None) -> Us
     """Cohere: `billed_units` is what is paid; `tokens` (the template included) stands in where it is missing."""
     usage = _object(raw_usage)
     billed = _child(usage, "billed_units") or _child(usage, "tokens")
-    if not _has_any(billed, "input_tokens", "output_tokens"):
+    if not _is_counted(billed, "input_tokens", "output_tokens"):
         return None
     return Usage(
         input_tokens=_count(billed, "input_tokens"),
@@ -322,14 +323,18 @@ def _rows(parent: _Json, name: str) -> list[_Json]:
 
 
 def _count(parent: _Json, name: str) -> int:
-    value = parent.get(name)
+    return _number(parent.get(name)) or 0
+
+
+def _number(value: Any) -> int | None:
+    """A count; None for what is none."""
     if type(value) is int:
-        return value if 0 < value < _MAX_TOKENS else 0
-    if type(value) is float and 0 < value < _MAX_TOKENS:
+        return value if 0 <= value < _MAX_TOKENS else None
+    if type(value) is float and 0 <= value < _MAX_TOKENS:
         return int(value) + (value != int(value))
     if isinstance(value, str) and len(value) < 16 and value.isascii() and value.isdigit():
         return int(value)
-    return 0
+    return None
 
 
 def _text(parent: _Json, name: str) -> str:
@@ -337,5 +342,7 @@ def _text(parent: _Json, name: str) -> str:
     return value[:40].lower() if isinstance(value, str) else ""
 
 
-def _has_any(usage: _Json, *names: str) -> bool:
-    return any(isinstance(usage.get(name), (int, float, str)) for name in names)
+def _is_counted(usage: _Json, *names: str) -> bool:
+    """Whether some of the main counts are there, and all of these are counts."""
+    found = [value for name in names if (value := usage.get(name)) is not None]
+    return bool(found) and all(_number(value) is not None for value in found)

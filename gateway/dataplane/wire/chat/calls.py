@@ -6,16 +6,13 @@ new call (Gemini's and others' compatible APIs send all calls on index 0); so is
 
 from typing import Any
 
-import msgspec
 from msgspec import Struct
-from msgspec.json import Decoder
 
 from gateway.dataplane.wire.canon import CallKind, Close, Delta, Event, Open, Reasoning, ToolCall
 from gateway.dataplane.wire.chat.answer import arguments_text
 from gateway.dataplane.wire.chat.reasoning import bound_signature
+from gateway.dataplane.wire.translate.json_end import JsonEnd
 from gateway.dataplane.wire.translate.names import made_id
-
-_decode = Decoder().decode
 
 
 class FunctionDelta(Struct):
@@ -38,21 +35,15 @@ class CallDelta(Struct):
 
 
 class _Call:
-    __slots__ = ("block", "id", "name", "pieces")
+    """`end` tells when the arguments of a call that came without an id are whole."""
+
+    __slots__ = ("block", "end", "id", "name")
 
     def __init__(self) -> None:
         self.block = -1
         self.id = ""
         self.name = ""
-        self.pieces: list[str] | None = None
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the arguments of a call that came without an id are whole."""
-        try:
-            return isinstance(_decode("".join(self.pieces or ())), dict)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return False
+        self.end: JsonEnd | None = None
 
 
 class Calls:
@@ -87,8 +78,8 @@ class Calls:
             text = "" if inner is None else arguments_text(inner.input if is_custom else inner.arguments)
             if text:
                 out.append(Delta(call.block, "arguments", text))
-                if call.pieces is not None:
-                    call.pieces.append(text)
+                if call.end is not None:
+                    call.end.feed(text)
         return blocks, skipped
 
     def _call_of(self, delta: CallDelta, inner: FunctionDelta | None) -> _Call | None:
@@ -120,7 +111,7 @@ class Calls:
             blocks += 1
         if not call.id:
             call.id = made_id(self._seed, self.count)
-            call.pieces = []
+            call.end = JsonEnd()
         call.block = blocks
         self.count += 1
         self._open.append(call)
@@ -136,8 +127,6 @@ class Calls:
 
 def _is_other(call: _Call, call_id: str, name: str) -> bool:
     """Whether a delta that names a function begins another call than the one its number points to."""
-    if call_id and call.pieces is None:
-        return call_id != call.id
-    if call.pieces is None:
-        return False  # a server that repeats the name with every delta
-    return name != call.name or call.is_complete
+    if call.end is not None:
+        return name != call.name or call.end.is_complete
+    return bool(call_id) and call_id != call.id  # without an id: a server that repeats the name with every delta

@@ -13,18 +13,11 @@ from msgspec.structs import replace
 
 from gateway.dataplane.wire.canon import ErrorKind, Fault
 from gateway.dataplane.wire.fields import encode
-from gateway.dataplane.wire.lenient import decoded, kind_of_status, retry_after_s
+from gateway.dataplane.wire.lenient import decoded, kind_of_status, retry_after_s, seconds
+from gateway.dataplane.wire.overflow import is_overflow
 
 _SHOWN_CHARS = 2000
 
-_OVERFLOW = re.compile(
-    r"maximum context length|context.length.exceeded|context window|max(?:imum)? context|maximum prompt length"  # OpenAI, xAI
-    r"|(?:prompt|input|request) (?:is )?too (?:long|large)|exceeds? the (?:available )?context"  # Ollama, llama.cpp
-    r"|too many (?:input )?tokens|input length .{0,40}(?:exceed|should be)|range of input length"  # vLLM, DashScope
-    r"|input token count|exceeds the (?:model's )?max(?:imum)?(?: input)? (?:length|tokens)|token limit exceeded"
-    r"|exceeded model token limit",  # Moonshot
-    re.IGNORECASE,
-)
 _WORDS: Final[tuple[tuple[re.Pattern[str], ErrorKind], ...]] = (
     (
         re.compile(r"content_filter|content_policy|contentfilter|data_inspection|sensitive|moderation", re.IGNORECASE),
@@ -113,13 +106,14 @@ def _detail(detail: Any) -> str:
     said = []
     for one in detail:
         if isinstance(one, dict):
-            place = ".".join(str(step) for step in one.get("loc") or ())
+            steps = one.get("loc")
+            place = ".".join(map(str, steps)) if isinstance(steps, list) else ""
             said.append(f"{place}: {one.get('msg')}" if place else str(one.get("msg")))
     return "; ".join(said)
 
 
 def _kind(status: int, code: str, kind: str, message: str) -> ErrorKind:
-    if code == "context_length_exceeded" or (status in (0, 400, 413, 422, 500) and _OVERFLOW.search(message)):
+    if is_overflow(kind_of_status(status), message, code):
         return "context_window"
     if status in (0, 400, 403, 422, 500) and _WORDS[0][0].search(f"{code} {kind}"):
         return "content_filter"
@@ -136,8 +130,8 @@ def _wait_s(headers: Mapping[str, str], message: str) -> float:
     asked, found = retry_after_s(headers), _AGAIN.search(message)
     if asked >= 0 or found is None:
         return asked
-    minutes, seconds, millis = found.groups()
-    return int(minutes or 0) * 60 + float(seconds or 0) + int(millis or 0) / 1000
+    minutes, rest, millis = (float(one or 0) for one in found.groups())
+    return seconds(minutes * 60 + rest + millis / 1000)
 
 
 def _word(value: Any) -> str:

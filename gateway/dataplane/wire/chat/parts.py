@@ -20,7 +20,7 @@ from gateway.dataplane.wire.fields import (
     shown,
     text,
 )
-from gateway.dataplane.wire.translate.media import data_url, split_data_url
+from gateway.dataplane.wire.translate.media import data_url, is_web, split_data_url
 
 _OF_FORMAT = {"mp3": "audio/mpeg"}
 _FORMAT = {"audio/mpeg": "mp3", "audio/x-wav": "wav", "audio/wave": "wav", "audio/mp4": "m4a"}
@@ -107,11 +107,7 @@ def _file(part: dict[str, Any], path: str) -> Part:
     file = child(part, "file", path)
     path = join(path, "file")
     data = text(file, "file_data", path)
-    found = (
-        _by_url("document", data)
-        if data.startswith(("data:", "http://", "https://"))
-        else Media(kind="document", data=data)
-    )
+    found = _by_url("document", data) if data.startswith("data:") or is_web(data) else Media(kind="document", data=data)
     found.file_id, found.name = text(file, "file_id", path), text(file, "filename", path)
     if not data and not found.file_id:
         fail(path, "needs `file_data` or `file_id`")

@@ -15,6 +15,7 @@ from gateway.dataplane.wire.fields import (
     array,
     as_object,
     as_text,
+    bounded,
     child,
     encode,
     fail,
@@ -24,6 +25,7 @@ from gateway.dataplane.wire.fields import (
     shown,
     text,
 )
+from gateway.dataplane.wire.translate.waiting import Waiting
 
 _PLAIN = frozenset({"role", "content", "cache_control"})
 _RESULT = _PLAIN | {"tool_call_id"}
@@ -45,7 +47,7 @@ class ReadMessages:
     """Reads one conversation; knows which calls still wait for their result."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[str, str]] = []
+        self._waiting = Waiting()
 
     def all(self, values: list[Any]) -> list[Message]:
         """Raises BadRequest."""
@@ -67,21 +69,20 @@ class ReadMessages:
     def _result(self, message: dict[str, Any], role: str, path: str) -> Message:
         content, is_plain = read_content(message.get("content"), join(path, "content"))
         name = text(message, "name", path)
-        call_id = text(message, "tool_call_id", path) or self._first_waiting(name if role == "function" else "")
+        call_id = text(message, "tool_call_id", path)
+        if call_id:
+            self._waiting.by_id(call_id)
+        elif role == "function" and name:
+            call_id = self._waiting.by_name(name)
+        else:
+            call_id = self._waiting.first()
         if not call_id:
             fail(join(path, "tool_call_id"), "is missing, and no call waits for a result")
-        self._waiting = [one for one in self._waiting if one[0] != call_id]
         parts = cast(list[Text | Opaque], [one for one in content if not isinstance(one, Reasoning | Refusal)])
         cache = read_cache(message, path)
         more = rest(message, _RESULT | ({"name"} if role == "function" else set()))
         result = ToolResult(call_id=call_id, parts=[*parts], name=name, is_plain=is_plain, cache=cache)
         return Message(role="tool", parts=[result], extra=_said(more))
-
-    def _first_waiting(self, name: str) -> str:
-        for call_id, its_name in self._waiting:
-            if not name or its_name == name:
-                return call_id
-        return ""
 
     def _assistant(self, message: dict[str, Any], path: str) -> Message:
         content, is_plain = read_content(message.get("content"), join(path, "content"))
@@ -98,7 +99,7 @@ class ReadMessages:
 
     def _calls(self, message: dict[str, Any], path: str) -> list[Part]:
         parts: list[Part] = []
-        self._waiting = []
+        self._waiting = Waiting()
         for at, value in enumerate(array(message, "tool_calls", path)):
             where = join(join(path, "tool_calls"), at)
             source = as_object(value, where)
@@ -117,7 +118,7 @@ class ReadMessages:
         return parts
 
     def _waits(self, call: ToolCall) -> ToolCall:
-        self._waiting.append((call.id, call.name))
+        self._waiting.add(call.id, call.name)
         return call
 
 
@@ -140,7 +141,7 @@ def _arguments(value: Any, path: str) -> str:
         return ""
     if isinstance(value, dict):  # Ollama's own form, which clients of both send
         return encode(value).decode()
-    return as_text(value, path)
+    return bounded(as_text(value, path), path)
 
 
 def _cite(content: list[Part], annotations: list[Any]) -> None:
@@ -155,10 +156,13 @@ def _in_order(thoughts: list[tuple[str, Reasoning]], content: list[Part], calls:
     known = {one.id for one in calls if isinstance(one, ToolCall)}
     parts: list[Part] = [thought for before, thought in thoughts if before not in known]
     parts += content
-    late = [(before, thought) for before, thought in thoughts if before in known]
+    late: dict[str, list[Reasoning]] = {}
+    for before, thought in thoughts:
+        if before in known:
+            late.setdefault(before, []).append(thought)
     for one in calls:
         if late and isinstance(one, ToolCall):
-            parts += [thought for before, thought in late if before == one.id]
+            parts += late.pop(one.id, ())
         parts.append(one)
     return parts
 

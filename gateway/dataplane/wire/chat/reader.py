@@ -32,6 +32,7 @@ from gateway.dataplane.wire.chat.error import fault_of
 from gateway.dataplane.wire.chat.reasoning import bound_signature, is_detail, opened, proof_of
 from gateway.dataplane.wire.chat.stop import FAILURES, failed, read_stop
 from gateway.dataplane.wire.chat.usage import read_usage
+from gateway.dataplane.wire.depth import is_too_deep
 from gateway.dataplane.wire.lenient import decoded, text_of
 
 _CHUNK: Final = Decoder(Chunk).decode
@@ -58,6 +59,9 @@ class ChatReader:
     def feed(self, name: str, data: bytes) -> list[Event]:
         """See StreamReader."""
         if self._is_over:
+            return []
+        if is_too_deep(data):
+            self.skipped += 1
             return []
         try:
             chunk = _CHUNK(data)

@@ -39,23 +39,34 @@ def read_thoughts(source: dict[str, Any]) -> list[tuple[str, Reasoning]]:
 
 def join_details(details: Any) -> list[tuple[str, Reasoning]]:
     """`reasoning_details` as thoughts. What is no entry of a known type is skipped."""
-    found: list[tuple[str, Reasoning]] = []
+    found: list[list[dict[str, Any]]] = []
     last: Any = None
+    is_proven = False
     for entry in details if isinstance(details, list) else ():
         if not isinstance(entry, dict) or not is_detail(entry):
             continue
         index = entry.get("index")
-        is_same = bool(found) and (index == last if index is not None else _completes(found[-1][1], entry))
-        if not is_same:
-            found.append((string(entry, "before"), opened(entry)))
+        # without an index: a cipher or a signature ends the thought before it, words begin the next
+        is_same = index == last if index is not None else entry["type"] == "reasoning.encrypted" and not is_proven
+        if not found or not is_same:
+            found.append([])
+            is_proven = False
+        found[-1].append(entry)
         last = index
-        thought = found[-1][1]
-        thought.text += string(entry, "text")
-        if summary := string(entry, "summary"):
-            thought.summary = ["".join((*(thought.summary or ()), summary))]
-        thought.signature = proof_of(entry) or thought.signature
-        thought.item_id = thought.item_id or string(entry, "id")
-    return found
+        is_proven = is_proven or bool(proof_of(entry))
+    return [(string(entries[0], "before"), _joined(entries)) for entries in found]
+
+
+def _joined(entries: list[dict[str, Any]]) -> Reasoning:
+    """One thought."""
+    thought = opened(entries[0])
+    thought.text = "".join(string(one, "text") for one in entries)
+    summary = "".join(string(one, "summary") for one in entries)
+    thought.summary = [summary] if summary else None
+    for one in entries:
+        thought.signature = proof_of(one) or thought.signature
+        thought.item_id = thought.item_id or string(one, "id")
+    return thought
 
 
 def is_detail(entry: dict[str, Any]) -> bool:
@@ -79,11 +90,6 @@ def opened(entry: dict[str, Any]) -> Reasoning:
 def proof_of(entry: dict[str, Any]) -> str:
     """Signature or cipher of an entry."""
     return string(entry, "signature") or string(entry, "data")
-
-
-def _completes(thought: Reasoning, entry: dict[str, Any]) -> bool:
-    """Entries without an index: a cipher or a signature ends the thought before it, words begin the next."""
-    return entry.get("type") == "reasoning.encrypted" and not thought.signature
 
 
 def written_detail(thought: Reasoning, index: int, before: str = "") -> dict[str, Any]:

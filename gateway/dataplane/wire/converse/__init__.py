@@ -3,6 +3,7 @@
 from gateway.dataplane.wire.codec import Codec, NameRule
 from gateway.dataplane.wire.converse.answer import read_answer, write_answer
 from gateway.dataplane.wire.converse.errors import read_error
+from gateway.dataplane.wire.converse.mended import mended
 from gateway.dataplane.wire.converse.names import NAME
 from gateway.dataplane.wire.converse.read_turn import HARMLESS, SYSTEM_TOOLS, read_turn
 from gateway.dataplane.wire.converse.reader import ConverseReader
@@ -23,6 +24,7 @@ CODEC = Codec(
     servers=frozenset(SYSTEM_TOOLS.values()),
     interleaves=False,
     harmless=HARMLESS,
+    mended=mended,
 )
 
 __all__ = ["CODEC"]

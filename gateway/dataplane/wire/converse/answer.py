@@ -59,7 +59,9 @@ def invoked_model(trace: dict[str, Any]) -> str:
 
 
 def _is_nothing(part: Part) -> bool:
-    """gpt-oss on Bedrock puts an empty text first."""
+    """gpt-oss on Bedrock puts an empty text first. A call that does not say of what nobody could run."""
+    if isinstance(part, ToolCall):
+        return not part.name
     return isinstance(part, Text) and not part.text and not part.citations
 
 

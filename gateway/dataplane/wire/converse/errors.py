@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from gateway.dataplane.wire.canon import ErrorKind, Fault
 from gateway.dataplane.wire.lenient import decoded, kind_of_status, retry_after_s, string
+from gateway.dataplane.wire.overflow import is_overflow
 
 _KIND: Final[dict[str, ErrorKind]] = {
     "validationexception": "bad_request",
@@ -61,13 +62,6 @@ _EXCEPTION: Final[dict[ErrorKind, str]] = {
     "server": "internalServerException",
 }
 """The five exceptions that a stream may hold (ConverseStreamOutput)."""
-_FULL: Final = re.compile(
-    r"input is too long|prompt is too long|too many input tokens|exceed(?:s|ed)? (?:the )?(?:\S+ )?context|maximum context length"
-    r"|context (?:window|length) exceeded|input tokens? (?:count )?exceed|exceeds the maximum number of (?:input )?tokens"
-    r"|max input tokens",
-    re.IGNORECASE,
-)
-"""How Bedrock and the models behind it say that the context is full."""
 _NO_MODEL: Final = re.compile(
     r"provided model identifier is invalid|model (?:id|identifier) .{0,200}(?:not found|does not exist)"
 )
@@ -115,7 +109,7 @@ def _kind(name: str, message: str, status: int) -> ErrorKind:
     by_status = kind_of_status(status)
     if kind is None or (kind == "server" and by_status in ("rate_limit", "overloaded", "timeout")):
         kind = by_status
-    if kind in ("bad_request", "too_large", "server") and _FULL.search(message):
+    if is_overflow(kind, message):
         return "context_window"
     return "not_found" if kind == "bad_request" and _NO_MODEL.search(message) else kind
 

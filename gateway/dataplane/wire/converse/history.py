@@ -93,10 +93,10 @@ def written_messages(
 def _merged(runs: Iterable[tuple[Side, list[_Part]]]) -> list[tuple[Side, list[_Part]]]:
     out: list[tuple[Side, list[_Part]]] = []
     for side, parts in runs:
-        if out and parts and out[-1][0] == side:
-            out[-1] = (side, out[-1][1] + parts)
+        if out and out[-1][0] == side:
+            out[-1][1].extend(parts)
         elif parts:
-            out.append((side, parts))
+            out.append((side, [*parts]))
     return out
 
 

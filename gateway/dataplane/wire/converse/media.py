@@ -158,13 +158,15 @@ class DocumentNames:
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
+        self._counts: dict[str, int] = {}
 
     def name(self, media: Media) -> str:
         """A legal name that no document before has."""
         name = _SPACES.sub(" ", _ILLEGAL.sub("-", media.name)).strip(" -")[: _NAME_CHARS - 8].rstrip() or _UNNAMED
-        free, count = name, 1
+        free, count = name, self._counts.get(name, 1)
         while free in self._taken:
             count += 1
             free = f"{name} ({count})"
+        self._counts[name] = count
         self._taken.add(free)
         return free

@@ -4,7 +4,7 @@ Claude: `thinking` (older: `reasoning_config`), `output_config.effort`, `top_k`.
 gpt-oss: `reasoning_effort`. Every model: `outputConfig.effort`. All stay in `extra` as they are; this is for other dialects.
 """
 
-from typing import Any, Final, get_args
+from typing import Any, Final, cast, get_args
 
 from gateway.dataplane.wire.canon import Effort, Thinking
 from gateway.dataplane.wire.lenient import child
@@ -28,15 +28,15 @@ def read_thinking(said: dict[str, Any]) -> Thinking | None:
     nova = child(fields, "reasoningConfig") or child(child(fields, "inferenceConfig"), "reasoningConfig")
     if nova.get("type") == "disabled":
         found.effort = "none"
-    efforts: tuple[Any, ...] = (
+    efforts = (
         child(fields, "output_config").get("effort"),
         nova.get("maxReasoningEffort"),
         fields.get("reasoning_effort"),
         child(said, "outputConfig").get("effort"),
     )
     for effort in efforts:
-        if effort in _EFFORTS and not found.effort:
-            found.effort = effort
+        if isinstance(effort, str) and effort in _EFFORTS and not found.effort:
+            found.effort = cast(Effort, effort)
     return None if found == Thinking() else found
 
 

@@ -19,6 +19,7 @@ from gateway.dataplane.wire.fields import (
     as_array,
     as_object,
     as_text,
+    bounded,
     child,
     encode,
     fail,
@@ -187,7 +188,7 @@ def _read_output(turn: Turn, extra: dict[str, Any], said: dict[str, Any]) -> Non
     left = dict(config)
     if definition:
         within = join(path, "structure.jsonSchema")
-        written = needed_text(definition, "schema", within)
+        written = bounded(needed_text(definition, "schema", within), join(within, "schema"))
         try:
             schema = _decode(written)
         except DecodeError as problem:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from msgspec import MsgspecError
-from msgspec.json import Decoder
 
 from gateway.dataplane.wire.canon import (
     Begin,
@@ -42,6 +41,8 @@ from gateway.dataplane.wire.converse.stream_events import (
     read_start,
 )
 from gateway.dataplane.wire.converse.usage import read_usage
+from gateway.dataplane.wire.depth import is_too_deep
+from gateway.dataplane.wire.lenient import decoded
 
 _CUT: Final = "the provider's stream ended before its answer was complete"
 
@@ -69,6 +70,9 @@ class ConverseReader:
     def feed(self, name: str, data: bytes) -> list[Event]:
         """One message: its `:event-type` (or `:exception-type`) and its payload."""
         if self._has_ended:
+            return []
+        if is_too_deep(data):
+            self.skipped += 1
             return []
         read = _EVENTS.get(name)
         if read is None:
@@ -109,6 +113,8 @@ class ConverseReader:
         if use is not None and use.type == SERVER_USE:
             made = {"toolUseId": use.tool_use_id, "name": use.name, "type": use.type}
             self._blocks[at] = _Block("server", -1, {"toolUse": made})
+        elif use is not None and not use.name:
+            self.skipped += 1  # nobody could run it
         elif use is not None:
             self._has_calls = True
             extra = {"type": use.type} if use.type else None
@@ -164,8 +170,7 @@ class ConverseReader:
         if delta.text:
             out.append(Delta(block.index, "text", delta.text))
         if delta.signature:
-            block.pieces.append(delta.signature)
-            out.append(Delta(block.index, "signature", "".join(block.pieces)))
+            block.pieces.append(delta.signature)  # given when the block ends: it may come in many pieces
 
     def _held_delta(self, block: _Block, delta: ContentDelta) -> None:
         assert block.held is not None
@@ -210,6 +215,8 @@ class ConverseReader:
         if block is None:
             return
         if block.held is None:
+            if block.pieces:
+                out.append(Delta(block.index, "signature", "".join(block.pieces)))
             out.append(Close(block.index))
             return
         index = self._count
@@ -243,13 +250,10 @@ def _joined(pieces: list[str]) -> str:
 
 
 def _input(text: str) -> Any:
-    try:
-        return _any(text) if text else {}
-    except (MsgspecError, UnicodeError):
-        return {"arguments": text}
+    found = decoded(text) if text else {}
+    return {"arguments": text} if found is None else found
 
 
-_any: Final = Decoder().decode
 _KINDS: Final = {"server": SERVER_USE, "result": "toolResult"}
 _EVENTS: Final[dict[str, Callable[[ConverseReader, bytes, list[Event]], None]]] = {
     "messageStart": ConverseReader._on_message_start,

@@ -37,11 +37,14 @@ _WORD: Final[dict[StopReason, str]] = {
 def read_stop(raw: str, fields: Any, *, has_calls: bool) -> Stop:
     """The stop of an answer; `fields` are its `additionalModelResponseFields`, where Claude says which sequence was met.
 
-    What ended with calls ended because of them, whatever the model says (trap 53).
+    What ended with calls ended because of them, whatever the model says (trap 53); what ended for calls that are not there has made one
+    that cannot be read (trap 54).
     """
     reason = _REASON.get(raw, "unknown")
     if reason == "end" and has_calls:
         reason = "tool_calls"
+    elif reason == "tool_calls" and not has_calls:
+        reason = "malformed_call"
     sequence = fields.get("stop_sequence") if isinstance(fields, dict) else None
     return Stop(reason=reason, raw=raw, sequence=sequence if isinstance(sequence, str) else "")
 

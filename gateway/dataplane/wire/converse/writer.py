@@ -31,6 +31,7 @@ from gateway.dataplane.wire.converse.stop import more_of_stop, written_stop
 from gateway.dataplane.wire.converse.usage import more_of_usage, written_usage
 from gateway.dataplane.wire.fields import encode
 from gateway.dataplane.wire.translate.reasoning import shown
+from gateway.dataplane.wire.translate.unwrap import Wrap
 
 _JSON: Final = (":content-type", "application/json")
 _EVENT: Final = (":message-type", "event")
@@ -47,12 +48,13 @@ _HEADERS: Final = {kind: ((":event-type", kind), _JSON, _EVENT) for kind in _KIN
 
 
 class _Block:
-    """An open block. `number` is its index on the wire, -1 before its first message."""
+    """An open block. `number` is its index on the wire, -1 before its first message. `wrap` makes an object of freeform input."""
 
-    __slots__ = ("is_call", "is_reasoning", "number", "summary_at")
+    __slots__ = ("is_call", "is_reasoning", "number", "summary_at", "wrap")
 
-    def __init__(self, *, is_call: bool = False, is_reasoning: bool = False) -> None:
+    def __init__(self, *, is_call: bool = False, is_reasoning: bool = False, is_custom: bool = False) -> None:
         self.is_call, self.is_reasoning = is_call, is_reasoning
+        self.wrap = Wrap() if is_custom else None
         self.number = -1
         self.summary_at = 0
 
@@ -92,10 +94,9 @@ class ConverseWriter:
         self._close(event.index, out)
         self._begin(out)
         if isinstance(part, ToolCall):
-            block = self._blocks[event.index] = _Block(is_call=True)
+            block = self._blocks[event.index] = _Block(is_call=True, is_custom=part.kind == "custom")
             self._start(block, {"toolUse": _named(part)}, out)
-            if part.arguments:
-                self._piece(block, {"toolUse": {"input": part.arguments}}, out)
+            self._arguments(block, part.arguments, out)
         elif isinstance(part, Reasoning):
             self._open_reasoning(event.index, part, out)
         elif isinstance(part, Text | Refusal):
@@ -125,8 +126,8 @@ class ConverseWriter:
             return
         kind = event.kind
         if kind == "arguments":
-            if block.is_call and event.text:
-                self._piece(block, {"toolUse": {"input": event.text}}, out)
+            if block.is_call:
+                self._arguments(block, event.text, out)
         elif kind == "citation" and event.value is not None and not block.is_call and not block.is_reasoning:
             for citation in written_citations([event.value]):
                 self._piece(block, {"citation": citation}, out)
@@ -134,6 +135,10 @@ class ConverseWriter:
             self._reasoning_delta(block, event, out)
         elif kind == "text" and event.text and not block.is_call:
             self._piece(block, {"text": event.text}, out)
+
+    def _arguments(self, block: _Block, text: str, out: list[bytes]) -> None:
+        if text:
+            self._piece(block, {"toolUse": {"input": text if block.wrap is None else block.wrap.feed(text)}}, out)
 
     def _reasoning_delta(self, block: _Block, event: Delta, out: list[bytes]) -> None:
         if event.kind == "signature":
@@ -168,6 +173,8 @@ class ConverseWriter:
 
     def _close(self, index: int, out: list[bytes]) -> None:
         block = self._blocks.pop(index, None)
+        if block is not None and block.wrap is not None:
+            self._piece(block, {"toolUse": {"input": block.wrap.end()}}, out)
         if block is not None and block.number >= 0:
             out.append(_message("contentBlockStop", {"contentBlockIndex": block.number}))
 

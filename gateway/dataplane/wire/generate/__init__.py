@@ -4,6 +4,7 @@ Vertex answer them."""
 from gateway.dataplane.wire.codec import Codec, NameRule
 from gateway.dataplane.wire.generate.answer import read_answer
 from gateway.dataplane.wire.generate.error import read_error
+from gateway.dataplane.wire.generate.mended import mended
 from gateway.dataplane.wire.generate.names import NAME
 from gateway.dataplane.wire.generate.read_turn import HARMLESS, read_turn
 from gateway.dataplane.wire.generate.reader import GenerateReader
@@ -29,4 +30,5 @@ CODEC = Codec(
     servers=frozenset(SERVERS),
     interleaves=False,
     harmless=HARMLESS,
+    mended=mended,
 )

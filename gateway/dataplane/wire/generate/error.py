@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.dataplane.wire.canon import ErrorKind, Fault
-from gateway.dataplane.wire.lenient import decoded, kind_of_status, retry_after_s, string
+from gateway.dataplane.wire.lenient import decoded, kind_of_status, retry_after_s, seconds, string
+from gateway.dataplane.wire.overflow import is_overflow
 
 _MESSAGE_CHARS = 4000
 
@@ -26,10 +27,6 @@ _STATUSES: Final[dict[ErrorKind, tuple[int, str]]] = {
     "timeout": (504, "DEADLINE_EXCEEDED"),
     "server": (500, "INTERNAL"),
 }
-_FULL = re.compile(
-    r"exceeds the maximum number of tokens|input token count .{0,80}(?:exceeds|only supports)|exceeds the context",
-    re.I | re.S,
-)
 _LARGE = re.compile(r"request payload size exceeds|request (?:entity )?too large", re.I)
 _KEY = re.compile(r"api key (?:not valid|expired|not found)|pass a valid api key", re.I)
 _DELAY = re.compile(r"(\d+(?:\.\d+)?)s")
@@ -80,15 +77,12 @@ def error_object(fault: Fault) -> dict[str, Any]:
 
 
 def _kind(number: int, word: str, reason: str, message: str) -> ErrorKind:
-    if _FULL.search(message):
-        return "context_window"
     if reason.startswith("API_KEY_") or (number == 400 and _KEY.search(message)):
         return "authentication"
-    if number == 400 and _LARGE.search(message):
-        return "too_large"
     if not number:
         number = next((code for code, status in _STATUSES.values() if status == word), 500)
-    return kind_of_status(number)
+    kind = "too_large" if number == 400 and _LARGE.search(message) else kind_of_status(number)
+    return "context_window" if is_overflow(kind, message) else kind
 
 
 def _has_list(error: dict[str, Any]) -> bool:
@@ -116,8 +110,8 @@ def _wait_s(details: list[dict[str, Any]], headers: Mapping[str, str], message: 
     told = [-1.0]
     delay = _DELAY.fullmatch(_member(details, "RetryInfo", "retryDelay"))
     if delay is not None:
-        told.append(float(delay[1]))
+        told.append(seconds(float(delay[1])))
     words = _RETRY_IN.search(message)
     if words is not None:
-        told.append(float(words[1]))
+        told.append(seconds(float(words[1])))
     return max(*told, retry_after_s(headers))

@@ -3,16 +3,22 @@
 What the subset cannot say are hints for validation: they go without a report, where they can into the description. References
 are put in place, recursion is cut at an open object, unions are simplified. Never raises; ends on every input.
 
+What one schema becomes is bounded, for definitions are put in wherever they are meant.
+
 Source of the subset: ai.google.dev, API reference `Schema`, as the models of 1.5 took it: newer members (`title`, `default`,
 `pattern`, lengths) are left out, because who needs this subset does not know them.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from msgspec.json import Encoder
 
+from gateway.dataplane.wire.translate.schema import DEEPEST
+
 _encode = Encoder().encode
 Json = dict[str, Any]
+_Refs = frozenset[str]
 
 _TYPES: Final = {
     "string": "STRING",
@@ -27,49 +33,60 @@ _FORMATS: Final = {
     "NUMBER": frozenset({"float", "double"}),
     "INTEGER": frozenset({"int32", "int64"}),
 }
-_MOST_NODES: Final = 4000
-"""Definitions that refer to each other twice double at every step; no tool of the corpora has over 500 nodes."""
+_MOST: Final = 20_000
+"""Members and choices of all nodes that are written: definitions that refer to each other twice double at every step, and one that
+is long can be meant a thousand times. No tool of the corpora has over 500 nodes."""
+_CHARS_PER_MEMBER: Final = 100
 _MOST_CHOICES: Final = 40
 
 
 def openapi_schema(schema: Json) -> Json:
     """A JSON Schema as a Schema."""
-    return _Writer(schema).node(schema, ())
+    return _Writer(schema).node(schema, frozenset(), 0)
 
 
 class _Writer:
     def __init__(self, root: Json) -> None:
         self._root = root
-        self._left = _MOST_NODES
+        self._left = _MOST
 
-    def node(self, schema: Any, refs: tuple[str, ...]) -> Json:
+    @property
+    def _is_full(self) -> bool:
+        return self._left < 0
+
+    def node(self, schema: Any, refs: _Refs, depth: int) -> Json:
         """One schema; `refs` are the references that it stands inside."""
-        self._left -= 1
-        if not isinstance(schema, dict) or self._left < 0:
-            return {"type": "STRING"} if not isinstance(schema, dict) else {"type": "OBJECT"}
-        schema, refs = self._resolved(schema, refs)
+        if not isinstance(schema, dict):
+            return {"type": "STRING"}
+        if self._is_full or depth > DEEPEST:
+            return {"type": "OBJECT"}
+        schema, refs = self._resolved(schema, refs, depth)
+        self._left -= 1 + len(schema)
         variants = schema.get("anyOf") or schema.get("oneOf")
         if isinstance(variants, list):
-            return self._union(schema, variants, refs)
+            return self._union(schema, variants, refs, depth)
         kinds, is_nullable = _kinds(schema)
         if len(kinds) > 1:
             return self._union(
                 {name: value for name, value in schema.items() if name != "type"},
                 [*({"type": kind} for kind in kinds), *([{"type": "null"}] if is_nullable else [])],
                 refs,
+                depth,
             )
         kind = _TYPES.get(kinds[0], "STRING") if kinds else "STRING"
-        found = self._typed(schema, kind, refs)
+        found = self._typed(schema, kind, refs, depth)
         if is_nullable:
             found["nullable"] = True
         return found
 
-    def _typed(self, schema: Json, kind: str, refs: tuple[str, ...]) -> Json:
+    def _typed(self, schema: Json, kind: str, refs: _Refs, depth: int) -> Json:
         found: Json = {"type": kind}
         description = schema.get("description")
         said = [description] if isinstance(description, str) and description else []
+        self._left -= len(said[0]) // _CHARS_PER_MEMBER if said else 0
         choices = [schema["const"]] if "const" in schema else schema.get("enum")
         if isinstance(choices, list) and any(one is not None for one in choices):
+            self._left -= len(choices)
             choices = [one for one in choices if one is not None and one != ""]
             if kind == "STRING" and choices and all(isinstance(one, str) for one in choices):
                 found["enum"] = choices
@@ -77,78 +94,92 @@ class _Writer:
             elif choices:
                 words = ", ".join(_encode(one).decode() for one in choices[:_MOST_CHOICES])
                 said.append(f"One of: {words}")
-        if schema.get("format") in _FORMATS.get(kind, ()):
-            found["format"] = schema["format"]
+        form = schema.get("format")
+        if isinstance(form, str) and form in _FORMATS.get(kind, ()):
+            found["format"] = form
         if kind == "OBJECT":
-            self._object(schema, found, refs)
+            self._object(schema, found, refs, depth)
         elif kind == "ARRAY":
-            self._array(schema, found, refs)
+            self._array(schema, found, refs, depth)
         elif kind in ("INTEGER", "NUMBER"):
             _bounds(schema, found, is_integer=kind == "INTEGER")
         if said:
             found["description"] = ". ".join(said)
         return found
 
-    def _object(self, schema: Json, found: Json, refs: tuple[str, ...]) -> None:
+    def _object(self, schema: Json, found: Json, refs: _Refs, depth: int) -> None:
         properties = schema.get("properties")
         if not isinstance(properties, dict) or not properties:
             return
-        found["properties"] = {name: self.node(child, refs) for name, child in properties.items()}
+        written = found["properties"] = {}
+        for name, child in properties.items():
+            if self._is_full:
+                break
+            written[name] = self.node(child, refs, depth + 1)
         required = schema.get("required")
         if isinstance(required, list):
-            known = [name for name in required if isinstance(name, str) and name in properties]
+            known = [name for name in required if isinstance(name, str) and name in written]
             if known:
                 found["required"] = list(dict.fromkeys(known))
 
-    def _array(self, schema: Json, found: Json, refs: tuple[str, ...]) -> None:
+    def _array(self, schema: Json, found: Json, refs: _Refs, depth: int) -> None:
         items = schema.get("items")
-        if isinstance(items, list) or (items is None and isinstance(schema.get("prefixItems"), list)):
-            listed = items or schema["prefixItems"]  # a tuple: its first element stands for all
-            items = listed[0] if listed else None
-        item = self.node({} if items is None else items, refs)
+        if items is None:
+            items = schema.get("prefixItems")
+        if isinstance(items, list):  # a tuple: its first element stands for all
+            items = items[0] if items else None
+        item = self.node({} if items is None else items, refs, depth + 1)
         found["items"] = item["anyOf"][0] if "anyOf" in item else item  # a union is refused there
         for name in ("minItems", "maxItems"):
             if isinstance(schema.get(name), int):
                 found[name] = schema[name]
 
-    def _union(self, schema: Json, variants: list[Any], refs: tuple[str, ...]) -> Json:
+    def _union(self, schema: Json, variants: list[Any], refs: _Refs, depth: int) -> Json:
         """`anyOf` must stand alone, so what stands beside it goes into each variant; null becomes `nullable`."""
         beside = {name: value for name, value in schema.items() if name not in ("anyOf", "oneOf")}
-        written: list[Json] = []
+        found: dict[bytes, Json] = {}
         is_nullable = False
         for variant in variants:
+            if self._is_full:
+                break
             if isinstance(variant, dict) and variant.get("type") == "null":
                 is_nullable = True
                 continue
-            one = self.node({**beside, **variant} if isinstance(variant, dict) else beside, refs)
+            one = self.node({**beside, **variant} if isinstance(variant, dict) else beside, refs, depth + 1)
             is_nullable = bool(one.pop("nullable", False)) or is_nullable
-            for inner in one.get("anyOf", (one,)):
-                if inner not in written:
-                    written.append(inner)
-        if not written:
-            written.append({"type": "STRING"})
+            found |= {_encode(inner): inner for inner in one.get("anyOf", (one,))}
+        written = list(found.values()) or [{"type": "STRING"}]
         if is_nullable:
             written = [{**one, "nullable": True} for one in written]
         return written[0] if len(written) == 1 else {"anyOf": written}
 
-    def _resolved(self, schema: Json, refs: tuple[str, ...]) -> tuple[Json, tuple[str, ...]]:
-        """`schema` with its `$ref` and `allOf` put in; an open object where that leads back into itself or nowhere."""
+    def _resolved(self, schema: Json, refs: _Refs, depth: int) -> tuple[Json, _Refs]:
+        """`schema` with its `$ref` and `allOf` put in; an open object where that leads too far, back into itself or nowhere."""
         ref = schema.get("$ref")
-        if isinstance(ref, str):
+        while isinstance(ref, str):
+            depth += 1
             rest = {name: value for name, value in schema.items() if name != "$ref"}
-            target = None if ref in refs else self._at(ref)
+            target = None if ref in refs or depth > DEEPEST or self._is_full else self._at(ref)
             if target is None:
                 return {"type": "object", **rest}, refs
-            return self._resolved({**target, **rest}, (*refs, ref))
+            self._left -= len(target)
+            refs |= {ref}
+            schema = {**target, **rest}
+            ref = schema.get("$ref")
         parts = schema.get("allOf")
         if not isinstance(parts, list):
             return schema, refs
-        merged = {name: value for name, value in schema.items() if name != "allOf"}
+        wholes = [{name: value for name, value in schema.items() if name != "allOf"}]
+        inside = set(refs)
         for part in parts:
+            if self._is_full:
+                break
             if isinstance(part, dict):
-                whole, refs = self._resolved(part, refs)
-                merged = _merged(whole, merged)
-        return merged, refs
+                self._left -= 1 + len(part)
+                whole, more = self._resolved(part, refs, depth + 1)
+                wholes.append(whole)
+                inside |= more
+        return _merged(reversed(wholes)), frozenset(inside)
 
     def _at(self, ref: str) -> Json | None:
         """What a local JSON pointer points to."""
@@ -166,14 +197,20 @@ class _Writer:
         return found if isinstance(found, dict) else None
 
 
-def _merged(below: Json, above: Json) -> Json:
-    """Both schemas hold: properties and required add up, of the rest `above` counts."""
-    found = {**below, **above}
-    for name in ("properties", "$defs"):
-        if isinstance(below.get(name), dict) and isinstance(above.get(name), dict):
-            found[name] = {**below[name], **above[name]}
-    if isinstance(below.get("required"), list) and isinstance(above.get("required"), list):
-        found["required"] = [*below["required"], *above["required"]]
+def _merged(schemas: Iterable[Json]) -> Json:
+    """All of them hold: properties and required add up, of the rest what is said last counts."""
+    found: Json = {}
+    for schema in schemas:
+        for name, value in schema.items():
+            known = found.get(name)
+            if name in ("properties", "$defs") and isinstance(value, dict):
+                found[name] = known if isinstance(known, dict) else {}
+                found[name].update(value)
+            elif name == "required" and isinstance(value, list):
+                found[name] = known if isinstance(known, list) else []
+                found[name].extend(value)
+            else:
+                found[name] = value
     return found
 
 

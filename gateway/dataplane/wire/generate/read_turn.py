@@ -16,6 +16,7 @@ from gateway.dataplane.wire.generate.read_part import read_part
 from gateway.dataplane.wire.generate.schema import may_be_openapi
 from gateway.dataplane.wire.generate.tools import read_choice, read_tools
 from gateway.dataplane.wire.translate.names import made_id
+from gateway.dataplane.wire.translate.waiting import Waiting
 
 _KNOWN: Final = frozenset(
     {
@@ -24,7 +25,6 @@ _KNOWN: Final = frozenset(
         "tools",
         "toolConfig",
         "generationConfig",
-        "model",  # the path says it
     }
 )
 _ROLES: Final[dict[str, Role]] = {"user": "user", "model": "assistant", "function": "user"}
@@ -32,6 +32,7 @@ _ROLES: Final[dict[str, Role]] = {"user": "user", "model": "assistant", "functio
 HARMLESS: Final[dict[str, tuple[Any, ...]]] = {
     **dict.fromkeys(
         (
+            "model",  # the path says it
             "labels", "store", "toolConfig.includeServerSideToolInvocations", "tools.parameters", "tools.parametersJsonSchema",
             "messages.role", "parts.functionCall.id", "parts.functionResponse.id", "parts.thoughtSignature",
             "parts.partMetadata",
@@ -119,18 +120,17 @@ def _parts(content: dict[str, Any], path: str) -> Iterator[tuple[str, Any]]:
 
 
 class _Calls:
-    """Gives calls their ids, and results those of their calls. `_open` are the calls of the last model turn without a result, as
-    (the client's id, name, our id)."""
+    """Gives calls their ids, and results those of their calls. `_open` are the calls of the last model turn without a result."""
 
     def __init__(self) -> None:
-        self._open: list[tuple[str, str, str]] = []
+        self._open = Waiting()
         self._used: set[str] = set()
         self._was: Role = "user"
 
     def begin(self, role: Role) -> None:
         """The next content."""
         if role == "assistant" and self._was != "assistant":
-            self._open = []
+            self._open = Waiting()
         self._was = role
 
     def add(self, call: ToolCall, path: str) -> None:
@@ -141,20 +141,13 @@ class _Calls:
                 extra = call.extra or {}
                 call.extra = {**extra, "functionCall": {**extra.get("functionCall", {}), "id": written}}
         self._used.add(call.id)
-        self._open.append((written, call.name, call.id))
+        self._open.add(call.id, call.name, written)
 
     def match(self, result: ToolResult, path: str) -> None:
         written = result.call_id
-        found = (
-            next((call for call in self._open if written and call[0] == written), None)
-            or next((call for call in self._open if call[1] == result.name), None)
-            or next(iter(self._open), None)
-        )
-        if found is None:
-            result.call_id = written or made_id(path, len(self._used))
-            return
-        self._open.remove(found)
-        result.call_id = found[2]
-        if written and written != found[2]:
+        found = self._open.by_id(written) if written else ""
+        found = found or self._open.by_name(result.name) or self._open.first()
+        result.call_id = found or written or made_id(path, len(self._used))
+        if written and written != result.call_id:
             extra = result.extra or {}
             result.extra = {**extra, "functionResponse": {**extra.get("functionResponse", {}), "id": written}}

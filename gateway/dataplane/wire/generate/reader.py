@@ -29,6 +29,7 @@ from gateway.dataplane.wire.canon import (
     Text,
     ToolCall,
 )
+from gateway.dataplane.wire.depth import is_too_deep
 from gateway.dataplane.wire.generate.chunk import Call, Candidate, Chunk, Part
 from gateway.dataplane.wire.generate.citations import pages_of
 from gateway.dataplane.wire.generate.error import fault_of
@@ -37,7 +38,7 @@ from gateway.dataplane.wire.translate.names import made_id
 from gateway.dataplane.wire.usage import USAGE
 
 _chunk = msgspec.json.Decoder(Chunk).decode
-_chunks = msgspec.json.Decoder(list[Chunk]).decode
+_array = msgspec.json.Decoder(list[Raw]).decode
 _decode = msgspec.json.Decoder().decode
 _read_usage = USAGE["gemini.generate"]
 _KEPT = ("groundingMetadata", "citationMetadata", "urlContextMetadata", "safetyRatings")
@@ -84,15 +85,19 @@ class GenerateReader:
         """One chunk."""
         if self._is_done:
             return []
+        if is_too_deep(data):
+            self.skipped += 1
+            return []
         try:
-            chunks = [_chunk(data)] if data[:1] != b"[" else _chunks(data)
+            raws = [data] if data[:1] != b"[" else [bytes(raw) for raw in _array(data)]
+            chunks = [_chunk(raw) for raw in raws]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             if data.strip() != b"[DONE]":  # some imitators end as Chat does
                 self.skipped += 1
             return []
         events: list[Event] = []
-        for at, chunk in enumerate(chunks):
-            self._take(chunk, data, at, events)
+        for chunk, raw in zip(chunks, raws, strict=True):
+            self._take(chunk, raw, events)
         return events
 
     def end(self) -> list[Event]:
@@ -115,7 +120,7 @@ class GenerateReader:
         events.append(Finish(stop, self._usage()))
         return events
 
-    def _take(self, chunk: Chunk, data: bytes, at: int, events: list[Event]) -> None:
+    def _take(self, chunk: Chunk, data: bytes, events: list[Event]) -> None:
         if self._is_done:
             return
         if chunk.error is not UNSET:
@@ -133,22 +138,24 @@ class GenerateReader:
             self._stop = blocked(str(feedback.blockReason), feedback.blockReasonMessage or "")
         for candidate in chunk.candidates or ():
             if not candidate.index:  # of several candidates the first is the answer
-                self._candidate(candidate, data, at, events)
+                self._candidate(candidate, data, events)
                 break
 
     def _start(self, chunk: Chunk, events: list[Event]) -> None:
         self._begin = Begin(chunk.responseId or "", chunk.modelVersion or "", None, _seconds(chunk.createTime))
         events.append(self._begin)
 
-    def _candidate(self, candidate: Candidate, data: bytes, at: int, events: list[Event]) -> None:
+    def _candidate(self, candidate: Candidate, data: bytes, events: list[Event]) -> None:
         if candidate.content is not None:
+            whole: list[Any] = []
             for place, part in enumerate(candidate.content.parts or ()):
                 if part.functionCall is not None:
                     self._call(part.functionCall, part.thoughtSignature, events)
                 elif part.text is not None:
                     self._text(part, events)
                 else:
-                    self._other(data, at, place, events)
+                    whole = whole or _parts(data)
+                    self._other(whole[place], events)
         if candidate.finishReason is not None:
             self._reason = candidate.finishReason
         if candidate.finishMessage:
@@ -203,12 +210,8 @@ class GenerateReader:
         self._ids.add(given)
         return given
 
-    def _other(self, data: bytes, at: int, place: int, events: list[Event]) -> None:
-        """A part that is neither text nor call: looked at anew, for the structs know it not."""
-        chunk = _decode(data)
-        chunk = chunk[at] if isinstance(chunk, list) else chunk
-        candidate = next(one for one in chunk["candidates"] if not one.get("index"))
-        part = candidate["content"]["parts"][place]
+    def _other(self, part: dict[str, Any], events: list[Event]) -> None:
+        """A part that is neither text nor call."""
         kind = next((name for name in part if name not in ("thought", "thoughtSignature", "text")), "")
         if kind:
             self._close(events)
@@ -240,6 +243,13 @@ class GenerateReader:
             if isinstance(first, dict) and isinstance(later, dict) and first.keys() - later.keys():
                 last = msgspec.json.encode({**first, **later})
         return _read_usage(last, self._grounded or None)
+
+
+def _parts(data: bytes) -> list[Any]:
+    """The answer's parts in a chunk, looked at anew: the structs do not know what is neither text nor call."""
+    candidate = next(one for one in _decode(data)["candidates"] if not one.get("index"))
+    found: list[Any] = candidate["content"]["parts"]
+    return found
 
 
 def _arguments(args: Raw | UnsetType) -> str:

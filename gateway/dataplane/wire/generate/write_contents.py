@@ -11,6 +11,7 @@ It comes arranged (`translate/arrange.py`): every call has its result, in the me
 
 from typing import Final
 
+from gateway.base.core.errors import BadRequest
 from gateway.dataplane.wire.canon import Media, Message, Opaque, Reasoning, Refusal, Text, ToolCall, ToolResult, Turn
 from gateway.dataplane.wire.codec import Target
 from gateway.dataplane.wire.generate.names import DUMMY_SIGNATURE, is_from_3
@@ -42,7 +43,9 @@ def write_instructions(turn: Turn, report: Report) -> Json | None:
 
 
 def write_contents(turn: Turn, target: Target, report: Report) -> list[Json]:
-    """`contents`; at least one."""
+    """`contents`; at least one. Raises BadRequest when nobody says anything."""
+    if turn.instructions is None and not any(map(_is_said, turn.messages)):
+        raise BadRequest("`messages` has nothing for the model; it needs at least one message", param="messages")
     writer = _Contents(target, report)
     count = count_leading(turn.messages)
     for index, message in enumerate(turn.messages[count:], count):
@@ -50,12 +53,18 @@ def write_contents(turn: Turn, target: Target, report: Report) -> list[Json]:
     return writer.end()
 
 
+def _is_said(message: Message) -> bool:
+    """Whether a message is more than what only its dialect knows, which stays behind."""
+    return not message.parts or any(not isinstance(part, Opaque) for part in message.parts)
+
+
 def _kind(part: object) -> str:
     return part.kind if isinstance(part, Media | Opaque) else type(part).__name__.lower()
 
 
 class _Contents:
-    """`_model` and `_user` are the parts of the content that grows; `_results` stand in for calls of the model content before."""
+    """`_model` and `_user` are the parts of the content that grows; `_results` stand in for calls of the model content before.
+    `_is_proven`: the last model content needs no signature any more."""
 
     def __init__(self, target: Target, report: Report) -> None:
         self._target, self._report = target, report
@@ -65,6 +74,7 @@ class _Contents:
         self._calls: dict[str, ToolCall] = {}
         self._results: dict[str, tuple[ToolResult, str]] = {}
         self._signature = ""
+        self._is_proven = False
 
     def message(self, message: Message, what: str) -> None:
         """The next message."""
@@ -148,16 +158,16 @@ class _Contents:
         self._lone_signature()
         if not self._model:
             return
+        parts, self._model = self._model, []
         if self._contents and self._contents[-1]["role"] == "model":  # nothing was left of what the user said between
-            self._contents[-1]["parts"] += self._model
+            self._contents[-1]["parts"] += parts
         else:
-            self._contents.append({"role": "model", "parts": self._model})
-        self._model = []
-        if is_from_3(self._target.model):
-            for part in self._contents[-1]["parts"]:
-                if "functionCall" in part:
-                    part.setdefault("thoughtSignature", DUMMY_SIGNATURE)
-                    break
+            self._contents.append({"role": "model", "parts": parts})
+            self._is_proven = not is_from_3(self._target.model)
+        first = None if self._is_proven else next((part for part in parts if "functionCall" in part), None)
+        if first is not None:
+            first.setdefault("thoughtSignature", DUMMY_SIGNATURE)
+            self._is_proven = True
 
     # --- the user's side ---
 

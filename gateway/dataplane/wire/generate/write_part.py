@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.dataplane.wire.canon import Media, Text, ToolCall, ToolResult
+from gateway.dataplane.wire.depth import is_too_deep
 from gateway.dataplane.wire.generate.names import is_from_3
 from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.translate.media import GOOGLES, left_out
@@ -32,7 +33,7 @@ _RESULT_MIMES: Final = frozenset({"image/png", "image/jpeg", "image/webp", "appl
 def arguments_json(call: ToolCall) -> msgspec.Raw:
     """A call's `args`: an object on one line, its numbers as they were written."""
     text = call.arguments.strip()
-    if call.kind != "custom" and text[:1] == "{":
+    if call.kind != "custom" and text[:1] == "{" and not is_too_deep(text):
         try:
             return msgspec.Raw(msgspec.json.format(text, indent=-1).encode())
         except msgspec.DecodeError:

@@ -6,6 +6,7 @@ Names of tools and ids of calls are kept to 64 characters: Anthropic takes longe
 from gateway.dataplane.wire.codec import Codec, NameRule
 from gateway.dataplane.wire.messages.answer import read_answer, write_answer
 from gateway.dataplane.wire.messages.error import read_error
+from gateway.dataplane.wire.messages.mended import mended
 from gateway.dataplane.wire.messages.names import NAME
 from gateway.dataplane.wire.messages.read_turn import HARMLESS, read_turn
 from gateway.dataplane.wire.messages.reader import Reader
@@ -27,6 +28,7 @@ CODEC = Codec(
     servers=frozenset(SERVERS),
     interleaves=False,
     harmless=HARMLESS,
+    mended=mended,
 )
 
 __all__ = ["CODEC"]

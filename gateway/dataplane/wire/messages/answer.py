@@ -53,7 +53,7 @@ def read_answer(body: bytes) -> Answer | Fault:
 
 
 def part_of(block: Any) -> Part | None:
-    """One block of an answer; None for what is no block. What is unknown stays whole."""
+    """One block of an answer; None for what is none, and for a call that does not say of what. What is unknown stays whole."""
     if not isinstance(block, dict) or not isinstance(kind := block.get("type"), str):
         return None
     if kind == "text":
@@ -65,6 +65,8 @@ def part_of(block: Any) -> Part | None:
     if kind == "redacted_thinking":
         return Reasoning(signature=string(block, "data"), is_redacted=True)
     if kind == "tool_use":
+        if not string(block, "name"):
+            return None  # nobody could run it
         given = block.get("input")
         caller = block.get("caller")
         return ToolCall(

@@ -11,6 +11,7 @@ from gateway.dataplane.wire.canon import ErrorKind, Fault
 from gateway.dataplane.wire.fault import told
 from gateway.dataplane.wire.lenient import decoded, kind_of_status, retry_after_s, string
 from gateway.dataplane.wire.messages.names import NAME
+from gateway.dataplane.wire.overflow import is_overflow
 
 _KIND_BY_TYPE: Final[dict[str, ErrorKind]] = {
     "invalid_request_error": "bad_request",
@@ -38,12 +39,6 @@ _TYPE: Final[dict[ErrorKind, str]] = {
     "content_filter": "invalid_request_error",
     "server": "api_error",
 }
-_FULL: Final = re.compile(
-    r"prompt is too long|exceed(?:s|ed)? (?:the )?(?:model'?s? )?(?:maximum )?context|context.length.exceeded|context window"
-    r"|maximum context length|too many (?:input )?tokens in|input is too long",
-    re.IGNORECASE,
-)
-"""How Anthropic says that the context is full, and how those do who imitate it."""
 _BLAMED: Final = re.compile(r"^([a-z_]+(?:\.[A-Za-z0-9_]+)*): ")
 _SHOWN_BYTES: Final = 2000
 
@@ -79,11 +74,9 @@ def kind_of(word: str, message: str, status: int) -> ErrorKind:
     """What kind of failure it is; `word` is its type. The message says more than the type when the context is full, and the type more than the status."""
     by_status = kind_of_status(status)
     kind = _KIND_BY_TYPE.get(word) or by_status
-    if kind in ("bad_request", "too_large") and _FULL.search(message):
-        return "context_window"
-    if kind == "bad_request" and by_status in ("too_large", "rate_limit", "overloaded", "authentication"):
-        return by_status  # imitations give every error the same type
-    return kind
+    if kind == "bad_request" and by_status not in ("bad_request", "server"):
+        kind = by_status  # imitations give every error the same type
+    return "context_window" if is_overflow(kind, message) else kind
 
 
 def error_object(fault: Fault) -> dict[str, Any]:

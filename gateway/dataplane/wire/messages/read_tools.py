@@ -28,7 +28,8 @@ def _tool(value: Any, path: str) -> Tool:
     tool = fields.as_object(value, path)
     form = fields.text(tool, "type", path, "custom")
     if form != "custom":
-        return Tool(kind="server", name=_name_of(form, tool), value=tool, cache=cache_of(tool, path))
+        name = _name_of(form, fields.text(tool, "name", path))
+        return Tool(kind="server", name=name, value=tool, cache=cache_of(tool, path))
     schema = tool.get("input_schema")
     if schema is None:
         fields.fail(fields.join(path, "input_schema"), 'is missing; a tool without input has `{"type": "object"}`')
@@ -47,13 +48,12 @@ def _tool(value: Any, path: str) -> Tool:
     )
 
 
-def _name_of(form: str, tool: dict[str, Any]) -> str:
+def _name_of(form: str, name: str) -> str:
     """The shared name of a tool that Anthropic runs. One that the client runs (bash, text editor, memory) keeps its own."""
     for start, shared in _SHARED:
         if form.startswith(start):
             return shared
-    name = tool.get("name")
-    return name if isinstance(name, str) and name else form
+    return name or form
 
 
 def choice_of(body: dict[str, Any]) -> tuple[ToolChoice | None, bool | None]:

@@ -5,12 +5,10 @@
 
 from typing import Any, Final
 
-from msgspec import DecodeError
-from msgspec.json import Decoder
-
 from gateway.dataplane.wire import fields
 from gateway.dataplane.wire.canon import Effort, Format, Message, Opaque, Part, Role, Text, Thinking, Turn
 from gateway.dataplane.wire.codec import PathSays
+from gateway.dataplane.wire.lenient import decoded
 from gateway.dataplane.wire.messages.names import BILLING_HEADER, NAME
 from gateway.dataplane.wire.messages.read_block import cache_of, extra_of, part_of
 from gateway.dataplane.wire.messages.read_tools import choice_of, tools_of
@@ -210,9 +208,8 @@ def _metadata(request: dict[str, Any], extra: dict[str, Any]) -> tuple[str, str]
         extra["metadata"] = metadata
     if not user.startswith("{"):
         return user, ""
-    try:
-        told = _decode(user)
-    except DecodeError:
+    told = decoded(user)
+    if not isinstance(told, dict):
         return user, ""
     found = {name: value for name, value in told.items() if isinstance(value, str)}
     named = found.get("account_uuid") or found.get("device_id") or ""
@@ -220,6 +217,3 @@ def _metadata(request: dict[str, Any], extra: dict[str, Any]) -> tuple[str, str]
         return user, found.get("session_id", "")
     extra["metadata"] = metadata
     return named, found.get("session_id", "")
-
-
-_decode = Decoder(dict[str, Any]).decode

@@ -27,7 +27,9 @@ from gateway.dataplane.wire.canon import (
     Text,
     ToolCall,
 )
+from gateway.dataplane.wire.depth import is_too_deep
 from gateway.dataplane.wire.fields import encode, loads
+from gateway.dataplane.wire.lenient import decoded
 from gateway.dataplane.wire.messages.answer import part_of
 from gateway.dataplane.wire.messages.citations import citation_of
 from gateway.dataplane.wire.messages.error import fault_of
@@ -58,7 +60,6 @@ class _BlockDelta(Struct):
 
 
 _DELTA: Final = Decoder(_BlockDelta).decode
-_ANY: Final = Decoder().decode
 
 
 def _loaded(data: bytes) -> _Json | None:
@@ -83,15 +84,17 @@ def _mended(data: bytes) -> _BlockDelta | None:
 class _Block:
     """An open block. `index` is its number among the events, -1 for one that is held until it stops.
 
-    `arguments` is the input in a call's start, which counts when no deltas follow: `{}`, or all of it.
+    `arguments` is the input in a call's start, which counts when no deltas follow: `{}`, or all of it. `json` and `content` are
+    pieces of what is held.
     """
 
-    __slots__ = ("arguments", "index", "json", "value")
+    __slots__ = ("arguments", "content", "index", "json", "value")
 
     def __init__(self, index: int, value: _Json) -> None:
         self.index, self.value = index, value
         self.arguments = ""
         self.json: list[str] = []
+        self.content: list[str] = []
 
 
 class Reader:
@@ -111,6 +114,9 @@ class Reader:
     def feed(self, name: str, data: bytes) -> list[Event]:
         """One event."""
         if self._is_over:
+            return []
+        if is_too_deep(data):
+            self.skipped += 1
             return []
         if name == "content_block_delta":
             return self._delta(data)
@@ -296,10 +302,10 @@ class Reader:
     def _grow(block: _Block, piece: _Piece) -> None:
         if piece.partial_json:
             block.json.append(piece.partial_json)
-        elif piece.content is not None:  # compaction_delta
-            before = block.value.get("content")
-            joined = before + piece.content if isinstance(before, str) and isinstance(piece.content, str) else None
-            block.value["content"] = piece.content if joined is None else joined
+        elif isinstance(piece.content, str):  # compaction_delta
+            block.content.append(piece.content)
+        elif piece.content is not None:
+            block.value["content"], block.content = piece.content, []
 
     def _end_block(self, index: Any) -> list[Event]:
         block = self._blocks.pop(index, None) if isinstance(index, int) else None
@@ -309,12 +315,13 @@ class Reader:
         if block.index >= 0:
             given: list[Event] = [Delta(block.index, "arguments", block.arguments)] if block.arguments else []
             return [*given, Close(block.index)]
+        if block.content:
+            before = block.value.get("content")
+            block.value["content"] = "".join([before if isinstance(before, str) else "", *block.content])
         if block.json:
             text = "".join(block.json)
-            try:
-                block.value["input"] = _ANY(text)
-            except (DecodeError, UnicodeError, RecursionError):
-                block.value["input"] = text
+            found = decoded(text)
+            block.value["input"] = text if found is None else found
         at = self._next
         self._next += 1
         return [Open(at, Opaque(kind=str(block.value["type"]), value=block.value)), Close(at)]

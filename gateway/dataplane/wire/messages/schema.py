@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from gateway.dataplane.wire.fields import encode
 from gateway.dataplane.wire.report import Report
-from gateway.dataplane.wire.translate.schema import Schema, object_schema
+from gateway.dataplane.wire.translate.schema import DEEPEST, Schema, object_schema
 
 _KEY: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -28,34 +28,39 @@ def input_schema(schema: Schema | None, path: str, report: Report) -> Schema:
     """A tool's schema: an object at the top without variants, with legal property names."""
     schema = object_schema(schema, path, report)
     properties = schema.get("properties", {})
-    illegal = [name for name in properties if not _KEY.fullmatch(name)]
-    if not illegal:
+    legal = {name: value for name, value in properties.items() if _KEY.fullmatch(name)}
+    if len(legal) == len(properties):
         return schema
-    for name in illegal:
-        report.drop(f"{path}.properties.{name}", "illegal_name")
-    schema = {**schema, "properties": {name: value for name, value in properties.items() if name not in illegal}}
+    for name in properties:
+        if name not in legal:
+            report.drop(f"{path}.properties.{name}", "illegal_name")
+    schema = {**schema, "properties": legal}
     if isinstance(schema.get("required"), list):
-        schema["required"] = [name for name in schema["required"] if name in schema["properties"]]
+        schema["required"] = [name for name in schema["required"] if isinstance(name, str) and name in legal]
     return schema
 
 
-def answer_schema(schema: Schema) -> Schema:
+def answer_schema(schema: Schema, depth: int = 0) -> Schema:
     """The schema of an answer: closed objects, and what cannot be enforced told in words."""
+    if depth > DEEPEST:
+        return schema
     out: Schema = {}
     told: list[str] = []
     for name, value in schema.items():
         if name in _CONSTRAINTS and not (name == "minItems" and value in (0, 1)):
             told.append(f"{name}: {value if isinstance(value, str) else encode(value).decode()}")
-        elif name == "format" and value not in _FORMATS:
+        elif name == "format" and not (isinstance(value, str) and value in _FORMATS):
             told.append(f"format: {value}")
         elif name == "oneOf":
-            out["anyOf"] = _each(value)
+            out["anyOf"] = _each(value, depth)
         elif name in ("anyOf", "allOf"):
-            out[name] = _each(value)
+            out[name] = _each(value, depth)
         elif name in ("properties", "$defs", "definitions") and isinstance(value, dict):
-            out[name] = {key: answer_schema(one) if isinstance(one, dict) else one for key, one in value.items()}
+            out[name] = {
+                key: answer_schema(one, depth + 1) if isinstance(one, dict) else one for key, one in value.items()
+            }
         elif name == "items" and isinstance(value, dict):
-            out[name] = answer_schema(value)
+            out[name] = answer_schema(value, depth + 1)
         elif name != "additionalProperties":
             out[name] = value
     if out.get("type") == "object" or "properties" in out:
@@ -66,7 +71,7 @@ def answer_schema(schema: Schema) -> Schema:
     return out
 
 
-def _each(value: Any) -> Any:
+def _each(value: Any, depth: int) -> Any:
     if not isinstance(value, list):
         return value
-    return [answer_schema(one) if isinstance(one, dict) else one for one in value]
+    return [answer_schema(one, depth + 1) if isinstance(one, dict) else one for one in value]

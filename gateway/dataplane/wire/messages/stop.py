@@ -46,13 +46,15 @@ def stop_of(delta: dict[str, Any], *, has_calls: bool, is_awaited: bool) -> Stop
     """The Stop that `stop_reason` and its neighbours tell.
 
     Who calls a tool that the client must answer and says that it simply ended has stopped for the call, and so has who calls
-    any tool and says nothing (trap 53).
+    any tool and says nothing (trap 53). Who stops for a call that is not there has made one that cannot be read (trap 54).
     """
     raw, sequence = delta.get("stop_reason"), delta.get("stop_sequence")
     word = raw if isinstance(raw, str) else ""
     reason = _READ.get(word, "unknown")
     if (is_awaited and reason == "end") or (has_calls and not word):
         reason = "tool_calls"
+    elif reason == "tool_calls" and not has_calls:
+        reason = "malformed_call"
     extra = {name: delta[name] for name in PASSED if isinstance(delta.get(name), dict)}
     return Stop(
         reason=reason,

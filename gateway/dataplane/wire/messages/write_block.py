@@ -10,7 +10,7 @@ from gateway.dataplane.wire.codec import Target
 from gateway.dataplane.wire.fields import encode
 from gateway.dataplane.wire.messages.names import BILLING_HEADER
 from gateway.dataplane.wire.report import Report
-from gateway.dataplane.wire.translate.media import left_out, words_of
+from gateway.dataplane.wire.translate.media import is_web, left_out, words_of
 from gateway.dataplane.wire.translate.reasoning import report_unsent, same_origin
 from gateway.dataplane.wire.translate.unwrap import arguments_object
 
@@ -149,7 +149,7 @@ def _image(part: Media) -> _Block | None:
     if part.file_id:
         return {"type": "file", "file_id": part.file_id}
     if part.url:
-        return {"type": "url", "url": part.url} if part.url.startswith(("https://", "http://")) else None
+        return {"type": "url", "url": part.url} if is_web(part.url) else None
     mime = "image/jpeg" if part.mime == "image/jpg" else part.mime
     if not mime:
         mime = next((kind for start, kind in _BEGINNINGS if part.data.startswith(start)), "")
@@ -160,7 +160,7 @@ def _document(part: Media) -> _Block | None:
     if part.file_id:
         return {"type": "file", "file_id": part.file_id}
     if part.url:
-        return {"type": "url", "url": part.url} if part.url.startswith(("https://", "http://")) else None
+        return {"type": "url", "url": part.url} if is_web(part.url) else None
     if part.mime == "application/pdf" or (not part.mime and part.data.startswith("JVBERi")):
         return {"type": "base64", "media_type": "application/pdf", "data": part.data}
     words = words_of(part)

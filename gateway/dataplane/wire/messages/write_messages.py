@@ -114,6 +114,7 @@ class Conversation:
         # Claude itself writes a lone space between two citations, and must get its words back as they were
         keeps_space = self.keeps_form and message.role == "assistant" and len(message.parts) > 1
         waiting: Ttl = ""
+        last: _Block | None = None  # that takes a breakpoint
         for part in message.parts:
             if only_text and not isinstance(part, Text | Refusal):
                 if not isinstance(part, Opaque):
@@ -123,22 +124,19 @@ class Conversation:
             can_mark = block is not None and block["type"] not in _THINKING
             if block is not None:
                 blocks.append(block)
+                last = block if can_mark else last
             cache = part.cache or waiting
             if not cache:
                 continue
             if block is not None and can_mark:
                 self._marks.add(block, cache, self._blocks.raw_mark(part))
                 waiting = ""
+            elif part.cache and last is not None:
+                self._marks.add(last, part.cache)
             elif part.cache:
-                before = _last_markable(blocks)
-                if before is None:
-                    waiting = part.cache
-                else:
-                    self._marks.add(before, part.cache)
-        if message.cache:
-            last = _last_markable(blocks)
-            if last is not None:
-                self._marks.add(last, message.cache)
+                waiting = part.cache
+        if message.cache and last is not None:
+            self._marks.add(last, message.cache)
         return blocks
 
     # === for other dialects' turns ===
@@ -171,10 +169,6 @@ def _merged(messages: Any) -> list[_Block]:
         else:
             out.append(message)
     return out
-
-
-def _last_markable(blocks: list[_Block]) -> _Block | None:
-    return next((block for block in reversed(blocks) if block["type"] not in _THINKING), None)
 
 
 def is_prefilled(messages: list[_Block]) -> bool:

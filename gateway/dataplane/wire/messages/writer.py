@@ -33,7 +33,7 @@ from gateway.dataplane.wire.messages.names import is_anthropics
 from gateway.dataplane.wire.messages.stop import PASSED, is_awaited, stop_word
 from gateway.dataplane.wire.messages.usage import delta_usage_object, usage_object
 from gateway.dataplane.wire.translate.count import estimated_tokens
-from gateway.dataplane.wire.translate.unwrap import INPUT
+from gateway.dataplane.wire.translate.unwrap import Wrap
 
 _CHARS_PER_TOKEN: Final = 4
 _START: Final = b'event: content_block_start\ndata: {"type":"content_block_start","index":%d,"content_block":%b}\n\n'
@@ -48,14 +48,14 @@ _THINKING: Final = b'{"type":"thinking","thinking":"","signature":""}'
 class _Block:
     """The open block. `index` is its number on the wire, -1 while nothing of it was sent."""
 
-    __slots__ = ("at", "event_index", "has_content", "index", "is_custom", "part", "shows", "signature")
+    __slots__ = ("at", "event_index", "has_content", "index", "part", "shows", "signature", "wrap")
 
     def __init__(self, event: Open) -> None:
         self.event_index = event.index
         self.part = event.part
         self.index = -1
         self.has_content = False
-        self.is_custom = isinstance(event.part, ToolCall) and event.part.kind == "custom"
+        self.wrap = Wrap() if isinstance(event.part, ToolCall) and event.part.kind == "custom" else None
         self.signature = ""
         self.shows = ""
         self.at = 0
@@ -219,11 +219,9 @@ class Writer:
         if not text:
             return
         self._chars += len(text)
-        if block.is_custom:
-            text = encode(text)[1:-1].decode()
-            if not block.has_content:
-                text = f'{{"{INPUT}":"{text}'
         block.has_content = True
+        if block.wrap is not None:
+            text = block.wrap.feed(text)
         out.append(_DELTA % (block.index, b"input_json_delta", b"partial_json", encode(text)))
 
     def _reasoning(self, block: _Block, part: Reasoning, out: list[bytes]) -> None:
@@ -270,8 +268,8 @@ class Writer:
             if block.index >= 0:
                 out.append(_DELTA % (block.index, b"signature_delta", b"signature", encode(block.signature)))
         elif isinstance(part, ToolCall):
-            rest = ("" if block.has_content else f'{{"{INPUT}":"') + '"}' if block.is_custom else "{}"
-            if block.is_custom or not block.has_content:
+            rest = block.wrap.end() if block.wrap is not None else "" if block.has_content else "{}"
+            if rest:
                 out.append(_DELTA % (block.index, b"input_json_delta", b"partial_json", encode(rest)))
         if block.index >= 0:
             out.append(_STOP % block.index)

@@ -5,6 +5,7 @@ from msgspec import DecodeError
 from gateway.base.core.errors import UpstreamProtocolError
 from gateway.dataplane.wire.canon import Answer, Fault, Part, Refusal, ToolCall
 from gateway.dataplane.wire.codec import Asked
+from gateway.dataplane.wire.lenient import refuse_too_deep
 from gateway.dataplane.wire.responses.error import fault_of
 from gateway.dataplane.wire.responses.output import parts_of
 from gateway.dataplane.wire.responses.reader import decode_response
@@ -15,6 +16,7 @@ from gateway.dataplane.wire.translate.collect import events_of
 
 def read_answer(body: bytes) -> Answer | Fault:
     """A whole answer, or its failure. Raises UpstreamProtocolError for what is neither."""
+    refuse_too_deep(body)
     try:
         response = decode_response(body)
         items = response.items()

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from gateway.dataplane.wire.canon import ErrorKind, Fault
 from gateway.dataplane.wire.fault import CODES
-from gateway.dataplane.wire.lenient import decoded, kind_of_status, retry_after_s
+from gateway.dataplane.wire.lenient import decoded, kind_of_status, retry_after_s, seconds
+from gateway.dataplane.wire.overflow import is_overflow
 
 _SHOWN_CHARS: Final = 2000
 
 _KIND_OF_CODE: Final[dict[str, ErrorKind]] = {
-    "context_length_exceeded": "context_window",
     "string_above_max_length": "bad_request",
     "invalid_api_key": "authentication",
     "authentication_error": "authentication",
@@ -44,13 +44,6 @@ _KIND_OF_CODE: Final[dict[str, ErrorKind]] = {
     "invalid_prompt": "bad_request",
     "invalid_request_error": "bad_request",
 }
-_OVERFLOW: Final = re.compile(
-    r"context (?:window|length)|maximum context|context_length|prompt is too long|input is too long|too many tokens in"
-    r"|exceeds? (?:the |this )?(?:model'?s )?(?:maximum |max )?(?:context|token limit|input token|prompt length)"
-    r"|maximum prompt length|reduce the length of the (?:messages|input|prompt)",
-    re.IGNORECASE,
-)
-"""How OpenAI and those who imitate it (Azure, xAI, DeepSeek, vLLM, llama.cpp, LM Studio) say that the context is full."""
 _TRY_AGAIN: Final = re.compile(r"try again in ((?:\d+(?:\.\d+)?\s*(?:ms|m|s|h)[a-z]*\s*)+)", re.IGNORECASE)
 _PIECE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|milli|m|s|h)", re.IGNORECASE)
 _SECONDS: Final = {"ms": 0.001, "milli": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -74,7 +67,7 @@ def fault_of(obj: dict[str, Any], status: int = 0, wait_s: float = -1.0) -> Faul
     if kind == "error":  # the type of the event, not of the error
         kind = ""
     if wait_s < 0 and (told := _TRY_AGAIN.search(message)):
-        wait_s = sum(float(count) * _SECONDS[unit.lower()] for count, unit in _PIECE.findall(told[1]))
+        wait_s = seconds(sum(float(count) * _SECONDS[unit.lower()] for count, unit in _PIECE.findall(told[1])))
     return Fault(
         kind=_kind(status, code, kind, message),
         message=message or code or kind,
@@ -87,14 +80,13 @@ def fault_of(obj: dict[str, Any], status: int = 0, wait_s: float = -1.0) -> Faul
 
 
 def _kind(status: int, code: str, kind: str, message: str) -> ErrorKind:
-    by_code = _KIND_OF_CODE.get(code)
-    if by_code == "context_window" or (status in (0, 400, 413, 422) and _OVERFLOW.search(message)):
+    by_code, by_status = _KIND_OF_CODE.get(code), kind_of_status(status)
+    if is_overflow(by_status, message, code):
         return "context_window"
     if "api key" in message.lower() and status in (400, 401, 403):  # xAI answers a wrong key with 400
         return "authentication"
     if by_code is not None and by_code not in ("bad_request", "server"):
         return by_code
-    by_status = kind_of_status(status)
     if by_status not in ("bad_request", "server"):
         return by_status
     return by_code or _KIND_OF_CODE.get(kind) or by_status

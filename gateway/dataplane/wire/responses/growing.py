@@ -195,11 +195,12 @@ class Growing:
     def _finish_message(self, item: Item, obj: Json) -> None:
         """By their order, since some number the parts of an answer through (Bedrock's Responses)."""
         seen = sorted(item.blocks)
+        after = seen[-1] + 1 if seen else 0
         for at, row in enumerate(row for row in rows(obj, "content") if row.get("type") in TEXT_PARTS):
             if at < len(seen):
                 self.finish_part(item.blocks[seen[at]], row)
             else:
-                self.finish_part(self._open_part(item, max(item.blocks, default=-1) + 1, string(row, "type")), row)
+                self.finish_part(self._open_part(item, after + at, string(row, "type")), row)
 
     def _finish_thought(self, item: Item, obj: Json) -> None:
         found, block = reasoning_of(obj), item.blocks[0]

@@ -15,6 +15,9 @@ SHELL_ID, SEARCH_ID, OTHER_ID = "lsh_", "tsc_", "item_"
 
 LONGEST_ID = 64
 
+ADDITIONAL = "additional_tools"
+"""The type of items that declare tools inside the conversation."""
+
 CLIENT_SEARCH = "tool_search"
 LOCAL_SHELL = "shell"
 """What the canon calls the client-executed tools that have no name of their own."""

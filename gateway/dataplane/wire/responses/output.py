@@ -19,13 +19,15 @@ CALLS = frozenset({"function_call", "custom_tool_call"})
 
 
 def parts_of(item: Json) -> list[Part]:
-    """The parts of a finished item; [] for a message without content and for what is no item."""
+    """The parts of a finished item; [] for a message without content, a call without a name and what is no item."""
     match item.get("type"):
         case "message":
             about = about_message(item)
             return [text_part(row, about) for row in rows(item, "content")]
         case "function_call" | "custom_tool_call":
             call = call_of(item)
+            if not call.name:
+                return []  # nobody could run it
             call.arguments = arguments_of(item)
             return [call]
         case "reasoning":

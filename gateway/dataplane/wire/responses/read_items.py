@@ -22,6 +22,7 @@ from gateway.dataplane.wire.fields import (
     array,
     as_array,
     as_object,
+    bounded,
     encode,
     fail,
     join,
@@ -29,8 +30,9 @@ from gateway.dataplane.wire.fields import (
     shown,
     text,
 )
-from gateway.dataplane.wire.responses.names import CLIENT_SEARCH, LOCAL_SHELL, is_output_item, left
+from gateway.dataplane.wire.responses.names import ADDITIONAL, CLIENT_SEARCH, LOCAL_SHELL, is_output_item, left
 from gateway.dataplane.wire.responses.read_parts import read_parts
+from gateway.dataplane.wire.responses.read_tools import read_tools
 
 _MESSAGE = frozenset({"type", "role", "content", "id"})
 _FUNCTION = frozenset({"type", "id", "call_id", "name", "namespace", "arguments"})
@@ -93,10 +95,11 @@ def _role(obj: dict[str, Any], path: str) -> Role:
 
 
 def _call(obj: dict[str, Any], path: str, kind: CallKind, arguments: str, known: frozenset[str]) -> Message:
+    said = needed_text(obj, arguments, path)
     call = ToolCall(
         id=needed_text(obj, "call_id", path),
         name=needed_text(obj, "name", path),
-        arguments=needed_text(obj, arguments, path),
+        arguments=bounded(said, join(path, arguments)) if kind == "function" else said,
         kind=kind,
         namespace=text(obj, "namespace", path),
         item_id=text(obj, "id", path),
@@ -194,10 +197,12 @@ def _shell_output(obj: dict[str, Any], path: str) -> Message:
 def _search_output(obj: dict[str, Any], path: str) -> Message:
     if obj.get("execution") != "client" or not obj.get("call_id"):
         return _opaque(obj, "tool_search_output")
+    tools = as_array(obj.get("tools"), join(path, "tools"))
+    read_tools(tools, join(path, "tools"))  # `translate.declared` does so again, and knows no path
     result = ToolResult(
         call_id=needed_text(obj, "call_id", path),
         parts=[],
-        value={"tools": as_array(obj.get("tools"), join(path, "tools"))},
+        value={"tools": tools},
         kind="tool_search",
         item_id=text(obj, "id", path),
         extra=left(obj, _FOUND),
@@ -238,6 +243,12 @@ def _texts(parts: list[Any], path: str, kind: str) -> list[str] | None:
     return found
 
 
+def _additional_tools(obj: dict[str, Any], path: str) -> Message:
+    """Tools that are declared where they are first of use."""
+    read_tools(array(obj, "tools", path), join(path, "tools"))
+    return _opaque(obj, ADDITIONAL)
+
+
 def _opaque(obj: dict[str, Any], kind: str) -> Message:
     role: Role = "assistant" if is_output_item(kind) else "user"
     parts: list[Part] = [Opaque(kind=kind, value=obj)]
@@ -255,4 +266,5 @@ _READERS: dict[str, Callable[[dict[str, Any], str], Message]] = {
     "tool_search_call": _search_call,
     "tool_search_output": _search_output,
     "reasoning": _reasoning,
+    ADDITIONAL: _additional_tools,
 }

@@ -70,6 +70,9 @@ def _tool(obj: dict[str, Any], path: str) -> Tool:
             children=read_tools(array(obj, "tools", path), join(path, "tools")),
             extra=left(obj, _NAMESPACE),
         )
+    if kind == "tool_search":  # executed by the client, it becomes a function elsewhere
+        text(obj, "description", path)
+        child(obj, "parameters", path)
     return Tool(kind="server", name=_shared_name(kind), value=obj)
 
 

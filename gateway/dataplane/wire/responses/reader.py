@@ -12,6 +12,7 @@ from msgspec.json import Decoder
 
 from gateway.base.core.usage import Usage
 from gateway.dataplane.wire.canon import Event, Fault, Finish
+from gateway.dataplane.wire.depth import is_too_deep
 from gateway.dataplane.wire.lenient import string
 from gateway.dataplane.wire.responses.error import fault_of
 from gateway.dataplane.wire.responses.growing import TEXT_PARTS, Growing
@@ -123,6 +124,9 @@ class ResponsesReader:
     def feed(self, name: str, data: bytes) -> list[Event]:
         """See StreamReader."""
         if self._has_ended:
+            return []
+        if is_too_deep(data):
+            self.skipped += 1
             return []
         out: list[Event] = []
         self._grow.out = out

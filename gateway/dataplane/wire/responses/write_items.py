@@ -11,6 +11,7 @@ from msgspec.json import Decoder
 
 from gateway.dataplane.wire.canon import Media, Message, Opaque, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 from gateway.dataplane.wire.codec import Target
+from gateway.dataplane.wire.depth import is_too_deep
 from gateway.dataplane.wire.fields import encode
 from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.responses.names import (
@@ -204,8 +205,10 @@ def _call(part: ToolCall, item_id: str) -> dict[str, Any]:
 
 
 def loaded(arguments: str) -> Any:
-    """The JSON of arguments; what is none stays text."""
+    """The JSON of arguments; what is none, or too deep, stays text."""
+    if not arguments:
+        return {}
     try:
-        return _decode(arguments) if arguments else {}
-    except DecodeError:
+        return arguments if is_too_deep(arguments) else _decode(arguments)
+    except (DecodeError, UnicodeError):
         return arguments

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from gateway.dataplane.wire.canon import Media, Opaque, Part, Refusal, Text
 from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.responses.names import put
-from gateway.dataplane.wire.translate.media import data_url, left_out, words_of
+from gateway.dataplane.wire.translate.media import data_url, is_web, left_out, words_of
 
 _AUDIO_FORMATS = {
     "audio/wav": "wav",
@@ -84,7 +84,7 @@ def _foreign_media(part: Media, usual: str, report: Report, path: str) -> dict[s
     if part.file_id:
         report.drop(f"{path}.{part.kind}.file_id", "other_vendor")  # a file that only another provider has
         return None
-    if part.url and not part.url.startswith(("http://", "https://")):
+    if part.url and not is_web(part.url):
         report.drop(f"{path}.{part.kind}.url", "unsupported_scheme")
         return None
     match part.kind:

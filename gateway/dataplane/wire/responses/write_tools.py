@@ -125,7 +125,8 @@ def foreign_choice(choice: ToolChoice | None, tools: list[Tool], report: Report)
         return None
     if not choice.tools or choice.mode in ("none", "required"):
         return choice.mode if choice.mode != "named" else None
-    named = [_named(tool) for _, name in choice.tools for tool in tools if tool.name == name]
+    declared = {tool.name: tool for tool in tools}
+    named = [_named(declared[name]) for _, name in choice.tools if name in declared]
     if not named:
         report.drop("tool_choice", "no_such_tool")
         return None

@@ -44,7 +44,7 @@ class _Arranging:
         self._pairs = paired(messages)
         self._out: list[Message] = []
         self._answer: list[int] = []
-        self._slots: list[Slot] = []
+        self._joined: Message | None = None
 
     def arranged(self) -> list[Message]:
         for at, message in enumerate(self._messages):
@@ -81,9 +81,11 @@ class _Arranging:
         group, self._answer = self._answer, []
         message, slots = self._merged(group)
         if self._out and self._out[-1].role == "assistant":  # what stood between them belonged elsewhere
-            before = self._out.pop()
-            message = Message(role="assistant", parts=[*_parts(before), *_parts(message)])
-        self._out.append(message)
+            if self._out[-1] is not self._joined:
+                self._joined = self._out[-1] = Message(role="assistant", parts=[*_parts(self._out[-1])])
+            self._joined.parts += _parts(message)
+        else:
+            self._out.append(message)
         if slots:
             self._out.append(self._results(slots))
 

@@ -23,6 +23,9 @@ _LEAST_TOP_P: Final = 0.95
 """With thinking, `top_p` may be between this and 1 (platform.claude.com, "Extended thinking")."""
 
 
+NO_FIRST_THOUGHT: Final = "no_signed_thinking_in_history"
+
+
 class Mind(Record, frozen=True):
     """What a request says of thinking: `config` is its `thinking`, `effort` goes into `output_config`, `limit` is the most tokens
     that it may write (0: not said)."""
@@ -140,8 +143,8 @@ def _conflict(turn: Turn, target: Target, claude: Claude | None, mind: Mind) -> 
         return "forced_tool_choice"
     if (claude is None or claude.takes_prefill) and _is_prefilled(turn.messages):
         return "prefill"
-    if mind.has_budget and _lacks_first_thought(turn.messages, target):
-        return "no_signed_thinking_in_history"
+    if mind.has_budget and lacks_first_thought(turn.messages, target):
+        return NO_FIRST_THOUGHT
     return ""
 
 
@@ -151,8 +154,10 @@ def _is_prefilled(messages: list[Message]) -> bool:
     return any(isinstance(part, Text | Refusal) and part.text.strip() for part in parts)
 
 
-def _lacks_first_thought(messages: list[Message], target: Target) -> bool:
+def lacks_first_thought(messages: list[Message], target: Target, *, is_own: bool = False) -> bool:
     """Whether the answer under way has called tools without the thought that must stand before the first call (trap 17).
+
+    `is_own`: the turn is of the target's dialect, and a signature without an origin the target's own.
 
     Later steps of the same answer may have none: without interleaved thinking Claude thinks once, before its first call
     (platform.claude.com, "Extended thinking", tool use without interleaved thinking).
@@ -163,7 +168,7 @@ def _lacks_first_thought(messages: list[Message], target: Target) -> bool:
     calls = False
     for message in messages[start:]:
         for part in message.parts:
-            if isinstance(part, Reasoning) and _goes_back(part, target):
+            if isinstance(part, Reasoning) and (_goes_back(part, target) or (is_own and _is_untouched(part))):
                 return False
             calls = calls or isinstance(part, ToolCall)
     return calls
@@ -172,6 +177,10 @@ def _lacks_first_thought(messages: list[Message], target: Target) -> bool:
 def _is_loop(message: Message) -> bool:
     """Part of an answer that goes on: the model's words and calls, and the results of these."""
     return message.role in ("assistant", "tool") or any(isinstance(part, ToolResult) for part in message.parts)
+
+
+def _is_untouched(part: Reasoning) -> bool:
+    return bool(part.signature) and not part.origin
 
 
 def _goes_back(part: Reasoning, target: Target) -> bool:

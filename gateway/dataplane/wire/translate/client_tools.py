@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from gateway.dataplane.wire.canon import CallKind, Tool
 from gateway.dataplane.wire.fields import encode
+from gateway.dataplane.wire.lenient import decoded
 
 _TEXT: Final = {"type": "string"}
 _LINE: Final = {"type": "integer"}
@@ -124,7 +125,7 @@ def shell_action(arguments: str) -> str:
     """A function's arguments as the `action` of a `local_shell_call`: complete, whatever the model left out."""
     try:
         action = _read_action(arguments or "{}")
-    except (msgspec.MsgspecError, UnicodeError):
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         action = _Action(arguments)
     command = ["bash", "-lc", action.command] if isinstance(action.command, str) else action.command
     whole: dict[str, Any] = {"type": "exec", "command": command, "env": action.env or {}}
@@ -139,10 +140,7 @@ def shell_action(arguments: str) -> str:
 
 def shell_arguments(action: str) -> str:
     """The `action` of a `local_shell_call` as the arguments of the function that stands for it."""
-    try:
-        value = msgspec.json.decode(action)
-    except (msgspec.DecodeError, UnicodeError):
-        return action
+    value = decoded(action)
     if not isinstance(value, dict):
         return action
     return encode(

@@ -26,7 +26,7 @@ from gateway.dataplane.wire.canon import (
 )
 
 
-class _Block:
+class GrowingPart:
     """A block that grows: the part as it opened, and what came since."""
 
     __slots__ = ("_citations", "_part", "_pieces", "_signature", "_summary")
@@ -34,23 +34,23 @@ class _Block:
     def __init__(self, part: Part) -> None:
         self._part = part
         self._pieces: list[str] = []
-        self._summary: list[list[str]] = []
+        self._summary: dict[int, list[str]] = {}
         self._citations: list[Citation] = []
         self._signature: str | None = None
 
     def add(self, delta: Delta) -> None:
+        """The next piece."""
         if delta.kind in ("text", "arguments"):
             self._pieces.append(delta.text)
         elif delta.kind == "summary":
-            while len(self._summary) <= delta.at:
-                self._summary.append([])
-            self._summary[delta.at].append(delta.text)
+            self._summary.setdefault(delta.at, []).append(delta.text)
         elif delta.kind == "signature":
             self._signature = delta.text
         elif delta.value is not None:
             self._citations.append(delta.value)
 
     def part(self) -> Part:
+        """What it is by now."""
         part, more = self._part, "".join(self._pieces)
         if isinstance(part, Text):
             citations = [*(part.citations or ()), *self._citations] if self._citations else part.citations
@@ -65,14 +65,13 @@ class _Block:
         return part
 
     def _summary_of(self, part: Reasoning) -> list[str] | None:
+        """By their numbers, which a provider may choose as it likes."""
         if not self._summary:
             return part.summary
-        begun = part.summary or []
-        count = max(len(begun), len(self._summary))
-        return [
-            (begun[at] if at < len(begun) else "") + ("".join(self._summary[at]) if at < len(self._summary) else "")
-            for at in range(count)
-        ]
+        texts = {at: [text] for at, text in enumerate(part.summary or ())}
+        for at, pieces in self._summary.items():
+            texts.setdefault(at, []).extend(pieces)
+        return ["".join(texts[at]) for at in sorted(texts)]
 
 
 def answer_of(events: Iterable[Event]) -> Answer | Fault:
@@ -81,14 +80,14 @@ def answer_of(events: Iterable[Event]) -> Answer | Fault:
     Deltas of blocks that never opened are skipped.
     """
     begin = Begin("", "")
-    blocks: dict[int, _Block] = {}
+    blocks: dict[int, GrowingPart] = {}
     for event in events:
         if isinstance(event, Delta):
             block = blocks.get(event.index)
             if block is not None:
                 block.add(event)
         elif isinstance(event, Open):
-            blocks[event.index] = _Block(event.part)
+            blocks[event.index] = GrowingPart(event.part)
         elif isinstance(event, Begin):
             begin = event
         elif isinstance(event, Fault):

@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 
 from gateway.dataplane.wire.canon import Message, Opaque, Tool, ToolResult
+from gateway.dataplane.wire.responses.names import ADDITIONAL
 from gateway.dataplane.wire.responses.read_tools import read_tools
-
-ADDITIONAL = "additional_tools"
 
 
 def declared_within(messages: Iterable[Message]) -> list[Tool]:

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 from gateway.dataplane.wire.canon import CallKind, Message, Opaque, Part, Text, ToolCall, ToolResult
 from gateway.dataplane.wire.codec import NameRule
 from gateway.dataplane.wire.fields import encode
+from gateway.dataplane.wire.responses.names import ADDITIONAL
 from gateway.dataplane.wire.translate.client_tools import shell_arguments
-from gateway.dataplane.wire.translate.declared import ADDITIONAL, found_by
+from gateway.dataplane.wire.translate.declared import found_by
 from gateway.dataplane.wire.translate.names import Names, legal_id, made_id
 from gateway.dataplane.wire.translate.unwrap import wrapped
 

@@ -29,6 +29,8 @@ GOOGLES: Final = (
 that anybody else could fetch."""
 _WORDS: Final = ("text/", "application/json", "application/xml")
 _SHOWN_URL: Final = 500
+_MOST_HOST: Final = 64
+"""Longer than any of GOOGLES: the case of scheme and host means nothing, that of the path does."""
 
 
 def wanted(turn: Turn, dialect: str) -> list[str]:
@@ -60,8 +62,13 @@ def inlined(turn: Turn, dialect: str, fetched: Mapping[str, tuple[str, bytes]]) 
     return structs.replace(turn, messages=messages)
 
 
+def is_web(url: str) -> bool:
+    """Whether it is an http or https URL."""
+    return url[:8].lower().startswith(("http://", "https://"))
+
+
 def _is_wanted(media: Media, dialect: str) -> bool:
-    is_file = media.url.startswith(("http://", "https://")) and not media.url.startswith(GOOGLES)
+    is_file = is_web(media.url) and not media.url[:_MOST_HOST].lower().startswith(GOOGLES)
     return is_file and media.kind not in _FETCHED_BY_PROVIDER.get(dialect, ())
 
 

@@ -14,6 +14,8 @@ from gateway.dataplane.wire.codec import NameRule
 
 _HASH_CHARS = 8
 _KEY_CHARS = 64
+_SEED_CHARS = 512
+_NAMESPACE_CHARS = 256
 _BETWEEN = "__"
 _DEFAULT_NAMESPACE = "functions"
 """Codex declares its own tools there and calls them without it."""
@@ -39,6 +41,7 @@ class Names:
         self._wire: dict[tuple[str, str], str] = {}
         self._known: dict[str, Known] = {}
         self._namespaces: dict[str, list[str]] = {}
+        self._long: dict[str, str] = {}
 
     def declare(self, namespace: str, name: str, kind: CallKind) -> str:
         """The wire name of a tool; the same again when it was declared before."""
@@ -74,9 +77,8 @@ class Names:
         namespaces = self._namespaces.get(name, ())
         if len(namespaces) == 1:
             return self._wire[namespaces[0], name]
-        if _DEFAULT_NAMESPACE in namespaces:
-            return self._wire[_DEFAULT_NAMESPACE, name]
-        return name if name in self._known else None
+        wire = self._wire.get((_DEFAULT_NAMESPACE, name))
+        return name if wire is None and name in self._known else wire
 
     def known(self, wire: str) -> Known | None:
         """The tool that a provider's call means; None for a name that nobody declared."""
@@ -87,6 +89,7 @@ class Names:
         return found
 
     def _free(self, namespace: str, name: str) -> str:
+        namespace = self._sayable(namespace)
         if not namespace and self._is_legal(name) and name not in self._known:
             return name
         plain = namespace + _BETWEEN + name if namespace else name
@@ -98,6 +101,14 @@ class Names:
             count += 1
             wire = self._hashed(namespace, name, count)
         return wire
+
+    def _sayable(self, namespace: str) -> str:
+        """A namespace, or its hash where it is longer than any: made once, for it may have thousands of tools."""
+        if len(namespace) <= _NAMESPACE_CHARS:
+            return namespace
+        if namespace not in self._long:
+            self._long[namespace] = _digest(namespace)
+        return self._long[namespace]
 
     def _is_legal(self, name: str) -> bool:
         # Gemini wants a letter or an underscore first; the others do not mind
@@ -135,8 +146,8 @@ def short_key(text: str) -> str:
 
 
 def made_id(seed: str, index: int) -> str:
-    """An id for a call that came without one; equal seeds give equal ids."""
-    return "call_" + hashlib.sha256(f"{seed}\0{index}".encode("utf-8", "replace")).hexdigest()[:24]
+    """An id for a call that came without one; equal seeds give equal ids. Of a seed that many calls share the beginning is enough."""
+    return "call_" + hashlib.sha256(f"{seed[:_SEED_CHARS]}\0{index}".encode("utf-8", "replace")).hexdigest()[:24]
 
 
 def _digest(text: str) -> str:

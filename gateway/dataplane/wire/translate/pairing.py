@@ -1,5 +1,7 @@
 """Which result belongs to which call of a conversation. A step of `arrange`. Traps 6, 10, 12."""
 
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Sequence
 
 from gateway.dataplane.wire.canon import Message, ToolCall, ToolResult
@@ -34,6 +36,36 @@ class Pairs:
         self.orphans: set[Place] = set()
 
 
+class _Calls:
+    """The calls of one id, by answer: those that are answered already leave when they are met."""
+
+    def __init__(self) -> None:
+        self._answers: deque[deque[Slot]] = deque()
+
+    def add(self, slot: Slot) -> None:
+        if not self._answers or self._answers[-1][-1].group != slot.group:
+            self._answers.append(deque())
+        self._answers[-1].append(slot)
+
+    def newest(self) -> Slot | None:
+        """The first open call of the last answer that has one: ids that start anew in each answer belong to the newest."""
+        return self._taken(-1)
+
+    def oldest(self) -> Slot | None:
+        """The first open call of all."""
+        return self._taken(0)
+
+    def _taken(self, end: int) -> Slot | None:
+        while self._answers:
+            slots = self._answers[end]
+            slot = slots.popleft()
+            if not slots:
+                del self._answers[end]
+            if slot.result is None:
+                return slot
+        return None
+
+
 class _Loose:
     """A result that no call before it answers to by id."""
 
@@ -47,7 +79,7 @@ def paired(messages: Sequence[Message]) -> Pairs:
     """Pairs by id first; then results without a known id with the calls before them, by name and by order, where only one
     reading is possible. An id of an item of Responses (`fc_…`) counts as the call's."""
     pairs = Pairs()
-    open_calls: dict[str, list[Slot]] = {}
+    open_calls: dict[str, _Calls] = {}
     answered: dict[str, Slot] = {}
     loose: list[_Loose] = []
     used: set[str] = set()
@@ -62,12 +94,13 @@ def paired(messages: Sequence[Message]) -> Pairs:
                     slot = Slot(part, _unique(part.id, len(pairs.slots) + 1, used), group)
                     pairs.slots[at, index] = slot
                     for name in {part.id, part.item_id} - {""}:
-                        open_calls.setdefault(name, []).append(slot)
+                        open_calls.setdefault(name, _Calls()).add(slot)
             continue
         is_answer = False
         for index, part in enumerate(message.parts):
             if isinstance(part, ToolResult):
-                found = _newest(open_calls.get(part.call_id))
+                calls = open_calls.get(part.call_id)
+                found = None if calls is None else calls.newest()
                 if found is None:
                     loose.append(_Loose(part, (at, index), group))
                     continue
@@ -87,23 +120,12 @@ def _unique(given: str, ordinal: int, used: set[str]) -> str:
     return unique
 
 
-def _newest(slots: list[Slot] | None) -> Slot | None:
-    """The first open call of the last answer that has one: ids that start anew in each answer belong to the newest."""
-    while slots and slots[-1].result is not None:
-        slots.pop()
-    if not slots:
-        return None
-    at = len(slots) - 1
-    while at and slots[at - 1].group == slots[-1].group and slots[at - 1].result is None:
-        at -= 1
-    return slots.pop(at)
-
-
-def _place(loose: list[_Loose], pairs: Pairs, open_calls: dict[str, list[Slot]], answered: dict[str, Slot]) -> None:
+def _place(loose: list[_Loose], pairs: Pairs, open_calls: dict[str, _Calls], answered: dict[str, Slot]) -> None:
     left: list[_Loose] = []
     for one in loose:
         call_id = one.result.call_id
-        late = next((slot for slot in open_calls.get(call_id, ()) if slot.result is None), None) if call_id else None
+        calls = open_calls.get(call_id)
+        late = None if calls is None else calls.oldest()
         if late is not None:  # it stands before its call
             late.take(one.result, one.place)
             answered[call_id] = late
@@ -122,21 +144,23 @@ def _place(loose: list[_Loose], pairs: Pairs, open_calls: dict[str, list[Slot]],
 
 def _by_answer(left: list[_Loose], by_group: dict[int, list[Slot]]) -> dict[int, list[_Loose]]:
     """Each result with the last answer before it that has open calls (-1: none has)."""
-    groups = sorted(by_group, reverse=True)
+    groups = [-1, *sorted(by_group)]
     found: dict[int, list[_Loose]] = {}
     for one in left:
-        found.setdefault(next((group for group in groups if group <= one.group), -1), []).append(one)
+        found.setdefault(groups[bisect_right(groups, one.group) - 1], []).append(one)
     return found
 
 
 def _pair_in_order(results: list[_Loose], slots: list[Slot], pairs: Pairs) -> None:
     """By name; what has neither name nor id by order; what has an unknown id by order if as many calls are open."""
     rest: list[_Loose] = []
+    by_name: dict[str, deque[Slot]] = {}
+    for slot in slots:
+        by_name.setdefault(slot.call.name, deque()).append(slot)
     for one in results:
         name = one.result.name
-        slot = next((slot for slot in slots if slot.result is None and slot.call.name == name), None) if name else None
-        if slot is not None:
-            slot.take(one.result, one.place)
+        if name and by_name.get(name):
+            by_name[name].popleft().take(one.result, one.place)
         elif name:
             pairs.orphans.add(one.place)
         else:

@@ -1,10 +1,14 @@
-"""The calls of an answer, led back to the client's names, namespaces and kinds. Traps 1, 3, 9, 10."""
+"""The calls of an answer, led back to the client's names, namespaces and kinds. Traps 1, 3, 9, 10.
+
+What only the provider's dialect knows (its own tools and what they gave, compaction) ends here: the client's dialect may have a
+block of the same name and another meaning, which would come back as the client's own.
+"""
 
 from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from gateway.dataplane.wire.canon import Answer, Close, Delta, Event, Fault, Finish, Open, Part, ToolCall
+from gateway.dataplane.wire.canon import Answer, Close, Delta, Event, Fault, Finish, Opaque, Open, Part, ToolCall
 from gateway.dataplane.wire.translate.client_tools import shell_action
 from gateway.dataplane.wire.translate.names import Known, Names, made_id
 from gateway.dataplane.wire.translate.unwrap import Unwrap, unwrapped
@@ -48,7 +52,9 @@ class Restorer:
     def answer(self, answer: Answer) -> Answer:
         """A whole answer."""
         parts: list[Part] = [
-            self._whole(part, at) if isinstance(part, ToolCall) else part for at, part in enumerate(answer.parts)
+            self._whole(part, at) if isinstance(part, ToolCall) else part
+            for at, part in enumerate(answer.parts)
+            if not isinstance(part, Opaque)
         ]
         return replace(answer, parts=parts)
 
@@ -64,6 +70,8 @@ class Restorer:
                     self._give(event.index, changed.feed(event.text), out)
             elif isinstance(event, Open) and isinstance(event.part, ToolCall):
                 self._open(event.index, event.part, out)
+            elif isinstance(event, Open) and isinstance(event.part, Opaque):
+                continue  # nobody knows its index then, and what still comes of it is left out
             else:
                 if isinstance(event, Close) and event.index in self._changed:
                     self._give(event.index, self._changed.pop(event.index).end(), out)
@@ -102,6 +110,8 @@ class Restorer:
 
     def _named(self, part: ToolCall, known: Known | None, index: int) -> ToolCall:
         call_id = part.id
+        if part.extra is not None:  # members of the provider's dialect
+            part = replace(part, extra=None)
         if not call_id or call_id in self._ids:
             call_id = made_id(self._request_id, index)
         self._ids.add(call_id)

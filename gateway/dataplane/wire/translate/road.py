@@ -10,7 +10,7 @@ from gateway.dataplane.wire.canon import Answer, Begin, Event, Fault, Finish, Op
 from gateway.dataplane.wire.codec import Asked, Codec, Target
 from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.translate.arrange import arrange
-from gateway.dataplane.wire.translate.collect import events_of
+from gateway.dataplane.wire.translate.collect import answer_of, events_of
 from gateway.dataplane.wire.translate.line_up import LineUp
 from gateway.dataplane.wire.translate.losses import report_losses
 from gateway.dataplane.wire.translate.reasoning import SealReasoning, Seals, open_reasoning
@@ -22,6 +22,7 @@ _STATEFUL = ("previous_response_id", "conversation")
 
 _MOST_STOPS = 16
 _STOP_CHARS = 512
+_ID_CHARS = 256
 Split = Callable[[bytes], Sequence[tuple[str, bytes]]]
 """Whole events of a provider's stream → (event name, data) of each."""
 
@@ -101,7 +102,18 @@ class Translation:
 
         Raises UpstreamProtocolError for what is no answer, and for one whose end the client's dialect cannot tell.
         """
-        answer = self._provider.read_answer(body)
+        return self._whole(self._provider.read_answer(body))
+
+    def collected(self, data: bytes) -> bytes:
+        """A whole stream of the provider, for a client that asked for none: as `whole`."""
+        events = [event for name, payload in self._split(data) for event in self._reader.feed(name, payload)]
+        return self._whole(answer_of([*events, *self._reader.end()]))
+
+    def error(self, status: int, headers: dict[str, str], body: bytes) -> Fault:
+        """An error answer of the provider."""
+        return self._provider.read_error(status, headers, body)
+
+    def _whole(self, answer: Answer | Fault) -> bytes:
         if isinstance(answer, Fault):
             self.ended = answer
             return b""
@@ -109,10 +121,6 @@ class Translation:
             written = self._written(events_of(answer))
             return written + self.last(answer.usage or Usage()) if self.is_cut else written
         return self._client.write_answer(self._converted(answer), self._asked)
-
-    def error(self, status: int, headers: dict[str, str], body: bytes) -> Fault:
-        """An error answer of the provider."""
-        return self._provider.read_error(status, headers, body)
 
     def _converted(self, answer: Answer) -> Answer:
         answer = self._restore.answer(answer)
@@ -125,7 +133,10 @@ class Translation:
         if self.ended is not None or not events:
             return b""
         if isinstance(events[0], Begin):  # see `_converted`
-            events = [structs.replace(events[0], model=self._asked.turn.model), *events[1:]]
+            begin = events[0]
+            # some dialects repeat the id in every chunk: one of a length that no provider has is none
+            begin_id = begin.id if len(begin.id) <= _ID_CHARS else ""
+            events = [structs.replace(begin, id=begin_id, model=self._asked.turn.model), *events[1:]]
         restored = self._restore.events(events)
         if self._cut is not None:
             restored = self._cut.events(restored)

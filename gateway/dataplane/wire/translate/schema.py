@@ -15,7 +15,7 @@ Schema = dict[str, Any]
 
 _VARIANTS: Final = ("allOf", "anyOf", "oneOf")
 _LOCAL: Final = re.compile(r"#/(\$defs|definitions)/([^/]+)")
-_DEEPEST: Final = 64
+DEEPEST: Final = 64
 """Deeper schemas are left as they are: no tool has one."""
 
 
@@ -55,6 +55,7 @@ def _flat(schema: Schema, path: str, report: Report) -> Schema:
         for name, value in _properties(one).items():
             properties.setdefault(name, value)
         required |= set(_names(one.get("required")))
+    either: dict[str, dict[bytes, Any]] = {}
     for kind in ("anyOf", "oneOf"):
         variants = _all(schema, kind)
         if not variants:
@@ -62,8 +63,11 @@ def _flat(schema: Schema, path: str, report: Report) -> Schema:
         report.drop(f"{path}.{kind}", "flattened")
         for one in variants:
             for name, value in _properties(one).items():
-                properties[name] = _either(properties[name], value) if name in properties else value
+                if name not in either:
+                    either[name] = _choices(properties[name]) if name in properties else {}
+                either[name].update(_choices(value))
         required |= set.intersection(*(set(_names(one.get("required"))) for one in variants))
+    properties |= {name: _any_of(choices) for name, choices in either.items()}
     flat["properties"] = properties
     if required:
         flat["required"] = [name for name in properties if name in required]
@@ -85,11 +89,15 @@ def _referred(one: Schema, root: Schema) -> Schema:
     return meant if isinstance(meant, dict) else {}
 
 
-def _either(one: Any, other: Any) -> Any:
-    if one == other:
-        return one
-    known = one["anyOf"] if isinstance(one, dict) and list(one) == ["anyOf"] else [one]
-    return one if other in known else {"anyOf": [*known, other]}
+def _choices(schema: Any) -> dict[bytes, Any]:
+    """What a schema allows, each once: it may be a plain union."""
+    is_union = isinstance(schema, dict) and list(schema) == ["anyOf"] and isinstance(schema["anyOf"], list)
+    return {encode(one): one for one in (schema["anyOf"] if is_union else [schema])}
+
+
+def _any_of(choices: dict[bytes, Any]) -> Any:
+    found = list(choices.values())
+    return found[0] if len(found) == 1 else {"anyOf": found}
 
 
 def _properties(schema: Schema) -> dict[str, Any]:
@@ -103,7 +111,7 @@ def _names(value: Any) -> list[str]:
 
 def _with_items(node: Any, depth: int) -> Any:
     """`node` with `items` in each array schema; the same object where nothing was missing."""
-    if depth > _DEEPEST:
+    if depth > DEEPEST:
         return node
     if isinstance(node, list):
         parts = [_with_items(part, depth + 1) for part in node]
@@ -122,7 +130,7 @@ def _with_items(node: Any, depth: int) -> Any:
 
 def is_strict(node: Any, depth: int = 0) -> bool:
     """Whether `strict: true` is legal for a schema."""
-    if depth > _DEEPEST:
+    if depth > DEEPEST:
         return False
     if isinstance(node, list):
         return all(is_strict(part, depth + 1) for part in node)

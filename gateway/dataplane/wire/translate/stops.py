@@ -19,7 +19,7 @@ class StopCut:
         self._starts = frozenset(one[:count] for one in self._stop for count in range(1, len(one)))
         self._longest = max(map(len, self._stop), default=1) - 1
         self._held: dict[int, str] = {}
-        self._open: list[int] = []
+        self._open: dict[int, None] = {}
         self.is_cut = False
 
     def events(self, events: Iterable[Event]) -> list[Event]:
@@ -37,14 +37,13 @@ class StopCut:
                 else:
                     out.append(event)
             elif isinstance(event, Open):
-                self._open.append(event.index)
+                self._open[event.index] = None
                 out.append(self._opened(event))
                 if isinstance(event.part, Text) and event.part.text:
                     self._text(Delta(event.index, "text", event.part.text), out)
             elif isinstance(event, Close):
                 self._release(event.index, out)
-                if event.index in self._open:
-                    self._open.remove(event.index)
+                self._open.pop(event.index, None)
                 out.append(event)
             else:
                 if isinstance(event, Finish | Fault):

@@ -23,8 +23,9 @@ from gateway.dataplane.wire.canon import (
 )
 from gateway.dataplane.wire.codec import NameRule
 from gateway.dataplane.wire.report import Report
+from gateway.dataplane.wire.responses.names import ADDITIONAL
 from gateway.dataplane.wire.translate.client_tools import as_function, kind_of
-from gateway.dataplane.wire.translate.declared import ADDITIONAL, declared_within
+from gateway.dataplane.wire.translate.declared import declared_within
 from gateway.dataplane.wire.translate.history import History, has_all
 from gateway.dataplane.wire.translate.names import Names
 from gateway.dataplane.wire.translate.restore import Restore

@@ -14,11 +14,10 @@ A lone half of a surrogate pair becomes U+FFFD, for it has no bytes.
 import re
 from typing import Any, Final
 
-import msgspec
-
 from gateway.base.core.errors import BadRequest
 from gateway.dataplane.wire.canon import ToolCall
 from gateway.dataplane.wire.fields import encode, loads
+from gateway.dataplane.wire.lenient import decoded
 
 INPUT: Final = "input"
 _LIKELY: Final = ("patch", "code", "text", "content", "arguments", "script", "source", "command", "value")
@@ -29,7 +28,6 @@ _HEAD: Final = re.compile(r'\s*\{\s*"input"\s*:\s*"')
 _LIKELY_HEAD: Final = re.compile(rf'\s*\{{\s*"(?:{"|".join(_LIKELY)})"\s*:\s*"')
 _HEAD_CHARS: Final = 256
 _SIMPLE: Final = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_decode = msgspec.json.Decoder().decode
 
 
 class Unwrap:
@@ -84,40 +82,56 @@ def wrapped(text: str) -> str:
     return encode({INPUT: text}).decode()
 
 
+class Wrap:
+    """The other way round: feed it the pieces of an input; what it gives, and then `end`, are the arguments."""
+
+    __slots__ = ("_has_begun",)
+
+    def __init__(self) -> None:
+        self._has_begun = False
+
+    def feed(self, piece: str) -> str:
+        """More of the arguments."""
+        begin = "" if self._has_begun else f'{{"{INPUT}":"'
+        self._has_begun = True
+        return begin + encode(piece)[1:-1].decode()
+
+    def end(self) -> str:
+        """The rest."""
+        return '"}' if self._has_begun else wrapped("")
+
+
 def arguments_object(call: ToolCall) -> dict[str, Any]:
-    """A call's arguments where a dialect wants an object; bare text, and what is no JSON object, goes in whole (trap 11)."""
+    """A call's arguments where a dialect wants an object; bare text, and what is no JSON object or too deep a one, goes in whole
+    (trap 11)."""
     found: Any = None
     if call.kind != "custom":
         try:
             found = loads(call.arguments.encode()) if call.arguments.strip() else {}
-        except (BadRequest, UnicodeError, RecursionError):
+        except (BadRequest, UnicodeError):
             pass
     return found if isinstance(found, dict) else {INPUT: call.arguments}
 
 
 def _input_in(value: Any) -> str | None:
-    if isinstance(value, str):
-        return value
-    if not isinstance(value, dict):
-        return None
-    for name in (INPUT, *_LIKELY):
-        if isinstance(value.get(name), str):
-            return str(value[name])
-    texts = [member for member in value.values() if isinstance(member, str)]
-    if len(texts) == 1:
-        return texts[0]
-    if len(value) == 1:  # one object in another: {"input": {"patch": "…"}}
-        return _input_in(next(iter(value.values())))
-    return "" if not value else None
+    while isinstance(value, dict):
+        for name in (INPUT, *_LIKELY):
+            if isinstance(value.get(name), str):
+                return str(value[name])
+        texts = [member for member in value.values() if isinstance(member, str)]
+        if len(texts) == 1:
+            return texts[0]
+        if len(value) != 1:
+            return "" if not value else None
+        value = next(iter(value.values()))  # one object in another: {"input": {"patch": "…"}}
+    return value if isinstance(value, str) else None
 
 
 def _of_other_form(arguments: str) -> str:
     """Arguments that do not begin with `input`."""
-    try:
-        found = _input_in(_decode(arguments))
-        return arguments if found is None else found
-    except (msgspec.DecodeError, UnicodeError):
-        pass
+    found = _input_in(decoded(arguments))
+    if found is not None:
+        return found
     # no JSON at all; or broken off, or with lone surrogates or bare control characters
     head = _LIKELY_HEAD.match(arguments)
     if head is None:

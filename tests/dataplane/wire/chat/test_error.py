@@ -51,6 +51,7 @@ def _error(status: int, body: Any, **headers: str) -> Fault:
         ),
         (400, {"error": {"code": "content_filter", "message": "filtered"}}, "content_filter", "filtered"),
         (400, {"error": {"code": "data_inspection_failed", "message": "inspected"}}, "content_filter", "inspected"),
+        (422, {"detail": [{"loc": 7, "msg": "odd"}]}, "bad_request", "odd"),
         (400, {"error": {"message": {"detail": "odd"}}}, "bad_request", '{"detail":"odd"}'),
         (400, b"", "bad_request", ""),
         (400, {"error": None}, "bad_request", '{"error":null}'),
@@ -110,6 +111,8 @@ def test_other_words_are_no_full_context(words: str) -> None:
         ({}, "Please try again in 20s.", 20.0),
         ({}, "again tomorrow", -1.0),
         ({"retry_after": "-3"}, "", -1.0),
+        ({"retry_after": "9" * 400}, "", -1.0),
+        ({}, f"Please try again in {'9' * 5000}m1s.", -1.0),
     ],
 )
 def test_complaint_47_when_to_try_again(headers: dict[str, str], message: str, seconds: float) -> None:

@@ -83,7 +83,6 @@ def test_an_answer_is_read() -> None:
     ("raw", "reason"),
     [
         ("end_turn", "end"),
-        ("tool_use", "tool_calls"),
         ("max_tokens", "length"),
         ("stop_sequence", "stop_sequence"),
         ("guardrail_intervened", "content_filter"),
@@ -102,6 +101,14 @@ def test_every_stop_reason_54(raw: str, reason: str) -> None:
     if raw in ("", "something_new", "refusal"):
         return
     assert json.loads(CODEC.write_answer(_read([{"text": "a"}], raw), asked()))["stopReason"] == raw
+
+
+def test_a_call_without_a_name_is_no_call_54() -> None:
+    named = {"toolUse": {"toolUseId": "i", "name": "f", "input": {}}}
+    nameless = {"toolUse": {"toolUseId": "i", "name": "", "input": {}}}
+    assert _read([named, nameless], "tool_use").stop.reason == "tool_calls"
+    answer = _read([nameless], "tool_use")
+    assert (answer.parts, answer.stop.reason) == ([], "malformed_call")
 
 
 def test_the_table_of_stop_reasons_is_complete_54() -> None:

@@ -170,6 +170,7 @@ def test_the_whole_request_is_understood_and_comes_back_equal() -> None:
         ({"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "low"}}, Thinking(effort="low")),
         ({"reasoning_effort": "medium"}, Thinking(effort="medium")),
         ({"thinking": "odd", "reasoning_effort": 7}, None),
+        ({"reasoning_effort": {"odd": 1}}, None),
         ({}, None),
     ],
 )

@@ -212,6 +212,21 @@ def test_what_cannot_be_read_is_skipped_and_counted_52(odd: Said) -> None:
     assert answer.parts == [Text(text="ab")]
 
 
+def test_a_call_without_a_name_is_no_call_54() -> None:
+    called: Said = ("messageStop", {"stopReason": "tool_use"})
+    nameless = [start(0, toolUse={"toolUseId": "t", "name": ""}), delta(0, toolUse={"input": "{}"}), stop(0)]
+    events, skipped = read(START, *nameless, called, META)
+    assert [type(event) for event in events] == [Begin, Finish]
+    assert isinstance(events[-1], Finish)
+    assert (events[-1].stop.reason, skipped) == ("malformed_call", 2)
+
+
+def test_a_signature_in_pieces_is_given_once() -> None:
+    pieces = [delta(0, reasoningContent={"signature": piece}) for piece in ("a", "b", "c")]
+    events, _ = read(START, delta(0, reasoningContent={"text": "t"}), *pieces, stop(0), STOP, META)
+    assert events[1:-1] == [Open(0, Reasoning()), Delta(0, "text", "t"), Delta(0, "signature", "abc"), Close(0)]
+
+
 def test_an_exception_is_the_end_50() -> None:
     found, _ = read(START, delta(0, text="a"), ("throttlingException", {"message": "slow"}), delta(0, text="b"), META)
     assert found[-1] == Fault("rate_limit", "slow", type="throttlingException")
@@ -311,6 +326,15 @@ def test_blocks_are_written() -> None:
         {"contentBlockIndex": 3, "delta": {"reasoningContent": {"redactedContent": "AAAA"}}},
         {"contentBlockIndex": 3},
     ]
+
+
+@pytest.mark.parametrize("pieces", [["1 +", ' "1"\n'], ['1 + "1"\n'], []], ids=["pieces", "at once", "nothing"])
+def test_freeform_input_becomes_an_object_1(pieces: list[str]) -> None:
+    """A Converse client has no freeform tools, but a provider may call what nobody declared."""
+    call = ToolCall(id="i", name="math", kind="custom")
+    found = write(Open(0, call), *(Delta(0, "arguments", piece) for piece in pieces), Close(0), FINISH)
+    said = [payload["delta"]["toolUse"]["input"] for _, name, payload in found if name == "contentBlockDelta"]
+    assert json.loads("".join(said)) == {"input": "".join(pieces)}
 
 
 def test_usage_of_the_beginning_stands_in_48() -> None:

@@ -1,5 +1,6 @@
 """What a client gets: its stream or body, checked by its dialect's grammar and read by no code of ours."""
 
+import json
 from typing import Any
 
 import orjson
@@ -18,7 +19,7 @@ Frames = list[tuple[str, Any]]
 def frames(dialect: str, wire: bytes) -> Frames:
     """The events of a stream, decoded; what is no JSON stays text."""
     if dialect == "bedrock.converse":
-        return [(name, orjson.loads(payload)) for _, name, payload in _native.split_eventstream(wire)]
+        return [(name, _decoded(payload)) for _, name, payload in _native.split_eventstream(wire)]
     return [(name, _decoded(data)) for name, data in split_sse(wire.decode())]
 
 
@@ -27,7 +28,7 @@ def violations(dialect: str, wire: bytes, found: Frames, *, has_shapes: bool) ->
     if dialect == "bedrock.converse":
         try:
             return list(converse_faults(wire, has_shapes=has_shapes))
-        except ValueError:
+        except (ValueError, RecursionError):
             return ["the input of a call is no JSON"]
     if dialect == "openai.responses":
         return responses_violations(found)
@@ -62,7 +63,12 @@ def _is_last(chunk: Any) -> bool:
 
 
 def _decoded(data: bytes) -> Any:
+    """By the stricter of two parsers; what it does not know (`1e999`, integers of thousands of digits) is a number all the same."""
     try:
         return orjson.loads(data)
+    except ValueError:
+        pass
+    try:
+        return json.loads(data, parse_int=float)
     except ValueError:
         return data.decode()

@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from gateway.base.core.errors import BadRequest, Unsupported
-from gateway.dataplane.wire import CODECS, Target
+from gateway.dataplane.wire import CODECS, PathSays, Target
 from tests.dataplane.wire.cross.accepted import objections
 from tests.dataplane.wire.cross.corpus import SHORT, Asking, apis, by_api, requests
 from tests.dataplane.wire.cross.explained import Problem, idle, table, unexplained
@@ -58,6 +58,14 @@ def test_each_exception_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
             found += problems
     table("requests accepted without objection, of those translated (each for 3 or 4 providers)", cells, capsys)
     assert idle("requests", found) == []
+
+
+@pytest.mark.parametrize("other", [one for one in CODECS if one != "openai.responses"], ids=SHORT.get)
+def test_a_stored_prompt_alone_is_refused(other: str) -> None:
+    """Only its provider knows the words; an answer to nothing would cost, and be taken for one to the prompt."""
+    raw = json.dumps({"model": "m", "prompt": {"id": "pmpt_1", "variables": {"city": "Bern"}}}).encode()
+    with pytest.raises((BadRequest, Unsupported)):
+        translation(read("openai.responses", raw, PathSays()), TARGETS[other][0])
 
 
 @pytest.mark.parametrize(("api", "dialect", "other"), by_api())

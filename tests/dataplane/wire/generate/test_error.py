@@ -68,6 +68,7 @@ def test_kinds(status: int, body: dict[str, Any], kind: str) -> None:
         ([{"@type": _INFO + "RetryInfo", "retryDelay": "3s"}], {}, "m", 3.0),
         ([{"@type": _INFO + "RetryInfo", "retryDelay": "0.5s"}], {}, "m", 0.5),
         ([], {"retry-after": "7"}, "m", 7.0),
+        ([{"@type": _INFO + "RetryInfo", "retryDelay": "9" * 400 + "s"}], {}, f"Please retry in {'9' * 400}s.", -1.0),
         ([], {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, "m", -1.0),
         ([], {}, "Please retry in 48.939935699s.", 48.939935699),
         ([{"@type": _INFO + "RetryInfo", "retryDelay": "48s"}], {}, "Please retry in 48.9s.", 48.9),

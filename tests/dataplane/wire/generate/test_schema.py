@@ -156,11 +156,28 @@ def test_the_checker_can_fail() -> None:
             {"anyOf": [{"type": "STRING", "description": "d"}, {"type": "INTEGER", "description": "d"}]},
         ),
         ({"type": "string", "format": "uuid", "description": "d"}, {"type": "STRING", "description": "d"}),
+        ({"type": "string", "format": ["uuid"]}, {"type": "STRING"}),
+        ({"type": "array", "items": []}, {"type": "ARRAY", "items": {"type": "STRING"}}),
     ],
 )  # fmt: skip
 def test_what_becomes_of_each_keyword(schema: dict[str, Any], wanted: dict[str, Any]) -> None:
     """The table of trap 15."""
     assert openapi_schema(schema) == wanted
+
+
+def test_definitions_that_are_meant_by_many_end() -> None:
+    """What is put in place of a reference is bounded in all, and so is the way to it."""
+    many = {f"p{at}": {"$ref": "#/$defs/long"} for at in range(2000)}
+    chain = {f"d{at}": {"$ref": f"#/$defs/d{at + 1}"} for at in range(2000)}
+    long = {"enum": [f"choice {at}" for at in range(2000)]}
+    written = openapi_schema({"type": "object", "properties": many, "$defs": {"long": long}})
+    assert len(str(written)) < 1_000_000
+    assert _violations(written) == []
+    assert openapi_schema({"$ref": "#/$defs/d0", "$defs": chain})["type"] == "OBJECT"
+    deep: dict[str, Any] = {"type": "string"}
+    for _ in range(300):
+        deep = {"type": "object", "properties": {"a": deep}}
+    assert _violations(openapi_schema(deep)) == []
 
 
 def test_definitions_that_double_at_each_step_end() -> None:

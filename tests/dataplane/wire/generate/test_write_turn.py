@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gateway.base.core.errors import BadRequest
 from gateway.dataplane.wire.canon import (
     Format,
     Media,
@@ -63,7 +64,7 @@ def test_trap_13_messages_of_one_role_are_one_content() -> None:
 @pytest.mark.parametrize(
     ("messages", "wanted"),
     [
-        ([], [_user(" ")]),
+        ([said("user", "")], [_user(" ")]),
         ([said("assistant", "a"), said("user", "b")], [_user(" "), _model("a"), _user("b")]),
         ([said("user", _PNG)], [_user({"inlineData": {"mimeType": "image/png", "data": "AAAA"}}, " ")]),
         ([said("user", "see", _PNG)], [_user("see", {"inlineData": {"mimeType": "image/png", "data": "AAAA"}})]),
@@ -72,8 +73,19 @@ def test_trap_13_messages_of_one_role_are_one_content() -> None:
     ],
 )  # fmt: skip
 def test_trap_13_filler_only_where_google_refuses_its_absence(messages: list[Message], wanted: list[Any]) -> None:
-    """Before a model's first content, beside media without a word, and in an empty conversation; empty text goes."""
+    """Before a model's first content, beside media without a word, and where a user says nothing; empty text goes."""
     assert _contents(*messages) == wanted
+
+
+def test_where_nobody_says_anything_nothing_is_asked() -> None:
+    """An answer to nothing would cost; but instructions alone may ask for one."""
+    compacted = Message(role="assistant", parts=[Opaque(kind="compaction", value={})])
+    for messages in ([], [compacted]):
+        with pytest.raises(BadRequest) as error:
+            write(turn(*messages), "gemini-2.5-flash")
+        assert error.value.details["param"] == "messages"
+    body, _ = write(turn(instructions=said("system", "Begin.")), "gemini-2.5-flash")
+    assert body["contents"] == [_user(" ")]
 
 
 def test_trap_12_results_stand_alone_right_after_their_calls_in_their_order() -> None:

@@ -189,7 +189,7 @@ class _Checker:
             try:
                 if not isinstance(json.loads(block["_json"]), dict):
                     self._bad("a tool's input is no object")
-            except ValueError:
+            except (ValueError, RecursionError):
                 self.cut_json = True
 
     def _message_delta(self, data: dict[str, Any]) -> None:

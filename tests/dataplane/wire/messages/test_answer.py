@@ -112,6 +112,14 @@ def test_what_is_no_answer_is_refused(body: bytes, words: str) -> None:
         CODEC.read_answer(body)
 
 
+def test_a_call_without_a_name_is_no_call() -> None:
+    """Nobody could run it."""
+    content = [{"type": "tool_use", "id": "t", "name": "", "input": {}}]
+    answer = CODEC.read_answer(json.dumps({"content": content, "stop_reason": "tool_use"}).encode())
+    assert isinstance(answer, Answer)
+    assert (answer.parts, answer.stop.reason) == ([], "malformed_call")
+
+
 def test_an_error_in_place_of_an_answer_keeps_its_kind() -> None:
     """With status 200, as some imitations have it."""
     fault = CODEC.read_answer(b'{"type":"error","error":{"type":"overloaded_error","message":"oops"}}')

@@ -41,6 +41,7 @@ INPUTS: list[tuple[str, dict[str, Any] | None, dict[str, Any], list[str]]] = [
         obj(["ok"], ok=STRING),
         ["t.properties.a b", "t.properties.$top"],
     ),
+    ("odd names", obj(["a b", {}], **{"a b": STRING}), obj() | {"required": []}, ["t.properties.a b"]),
     ("nested variants stay", obj(a={"anyOf": [STRING, NUMBER]}), obj(a={"anyOf": [STRING, NUMBER]}), []),
 ]
 
@@ -62,6 +63,7 @@ def test_an_answers_schema_is_closed_and_told_in_words() -> None:
         "properties": {
             "when": {"type": "string", "format": "date-time"},
             "code": {"type": "string", "pattern": "^a+$", "format": "zip"},
+            "odd": {"type": "string", "format": ["zip"]},
             "list": {"type": "array", "minItems": 1, "maxItems": 5, "items": obj(x={"$ref": "#/$defs/N"})},
             "one": {"oneOf": [STRING, obj(y=NUMBER)]},
             "two": {"anyOf": [STRING, True], "allOf": "odd"},
@@ -74,6 +76,7 @@ def test_an_answers_schema_is_closed_and_told_in_words() -> None:
         "properties": {
             "when": {"type": "string", "format": "date-time"},
             "code": {"type": "string", "description": "{pattern: ^a+$, format: zip}"},
+            "odd": {"type": "string", "description": "{format: ['zip']}"},
             "list": {
                 "type": "array",
                 "minItems": 1,

@@ -245,7 +245,7 @@ def test_blocks_become_events(blocks: list[dict[str, Any]], events: list[Event],
         ("end_turn", "end"),
         ("max_tokens", "length"),
         ("stop_sequence", "stop_sequence"),
-        ("tool_use", "tool_calls"),
+        ("tool_use", "malformed_call"),  # there is none
         ("pause_turn", "pause"),
         ("refusal", "refusal"),
         ("model_context_window_exceeded", "context_window"),
@@ -258,6 +258,22 @@ def test_stop_reasons_are_read(word: str, reason: StopReason) -> None:
     """Trap 54: what is unknown stays unknown."""
     found, _ = feed(STARTED, ended(word), STOPPED)
     assert found[-1] == finish(reason, word)
+
+
+def test_a_call_without_a_name_is_no_call() -> None:
+    """A client could not run it, and its SDK may not parse it; without another call, the answer ends in an error (trap 54)."""
+    nameless = [
+        start(0, type="tool_use", id="t", name="", input={}),
+        delta(0, type="input_json_delta", partial_json="{}"),
+        stop(0),
+    ]
+    found, skipped = feed(STARTED, *nameless, ended("tool_use"), STOPPED)
+    assert found == [BEGIN, finish("malformed_call", "tool_use")]
+    assert skipped == 3
+    named = [start(1, type="tool_use", id="u", name="f", input={}), stop(1)]
+    found, _ = feed(STARTED, *nameless, *named, ended("tool_use"), STOPPED)
+    assert found[1:-1] == [Open(0, ToolCall(id="u", name="f")), Delta(0, "arguments", "{}"), Close(0)]
+    assert found[-1] == finish("tool_calls", "tool_use")
 
 
 def test_a_stop_tells_sequence_and_details() -> None:

@@ -58,6 +58,7 @@ WAITS: list[tuple[dict[str, str], str, float]] = [
     ({"retry-after-ms": "1500", "retry-after": "2"}, "no", 1.5),
     ({"retry-after": "Fri, 31 Dec 1999 23:59:59 GMT"}, "no", -1),
     ({"retry-after": "-1"}, "no", -1),
+    ({"retry-after": "9" * 400}, f"Please try again in {'9' * 400}h1s", -1),
     ({}, "Rate limit reached. Please try again in 174ms.", 0.174),
     ({}, "Please try again in 4.77s. Need more?", 4.77),
     ({}, "Please try again in 6m0s.", 360),

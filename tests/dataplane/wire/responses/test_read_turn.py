@@ -343,6 +343,16 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
      "tools[0].tools[0].name"),
     ("a grammar without definition", {"tools": [{"type": "custom", "name": "c", "format": {"type": "grammar", "syntax": "l"}}]},
      "tools[0].format.definition"),
+    ("a search described by an object", {"tools": [{"type": "tool_search", "execution": "client", "description": {}}]},
+     "tools[0].description"),
+    ("a search of a string", {"tools": [{"type": "tool_search", "execution": "client", "parameters": "x"}]}, "tools[0].parameters"),
+    ("a search of true", {"tools": [{"type": "tool_search", "execution": "client", "parameters": True}]}, "tools[0].parameters"),
+    ("a tool that was found without type", {"input": [{"type": "tool_search_output", "execution": "client", "call_id": "c",
+     "tools": [{"name": "f"}]}]}, "input[0].tools[0].type"),
+    ("an additional tool without name", {"input": [{"type": "additional_tools", "tools": [{"type": "function"}]}]},
+     "input[0].tools[0].name"),
+    ("arguments too deep", {"input": [{"type": "function_call", "call_id": "c", "name": "f", "arguments": "[" * 5000}]},
+     "input[0].arguments"),
     ("an unknown choice", {"tool_choice": "any"}, "tool_choice"),
     ("a choice without type", {"tool_choice": {"name": "f"}}, "tool_choice.type"),
     ("an unknown effort", {"reasoning": {"effort": "ultra"}}, "reasoning.effort"),
@@ -350,6 +360,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("temperature is a string", {"temperature": "1"}, "temperature"),
     ("stream is a string", {"stream": "yes"}, "stream"),
     ("max_output_tokens is a fraction", {"max_output_tokens": 1.5}, "max_output_tokens"),
+    ("max_output_tokens is absurd", {"max_output_tokens": 10**400}, "max_output_tokens"),
 ]  # fmt: skip
 
 

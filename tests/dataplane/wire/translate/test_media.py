@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.dataplane.wire import CODECS, Report, Target
 from gateway.dataplane.wire.canon import Media, ToolResult
 from gateway.dataplane.wire.translate.media import data_url, inlined, left_out, split_data_url, wanted, words_of
 from tests.dataplane.wire.translate.canon_cases import result, turn, user
@@ -47,6 +48,24 @@ def test_what_is_no_file_for_us_is_never_fetched(url: str) -> None:
     asked = turn(user("see", Media(kind="video", url=url), Media(kind="document", url=url)))
     for dialect in ("gemini.generate", "openai.chat", "bedrock.converse"):
         assert wanted(asked, dialect) == []
+
+
+@pytest.mark.parametrize("url", ["HTTPS://example.com/A.png", "Http://EXAMPLE.com/a.png"])
+def test_the_case_of_a_scheme_means_nothing(url: str) -> None:
+    """It is fetched, or its provider gets it, as in lower case."""
+    image = Media(kind="image", url=url)
+    assert wanted(turn(user("see", image)), "gemini.generate") == [url]
+    for dialect, client in (("anthropic.messages", "openai.chat"), ("openai.responses", "anthropic.messages")):
+        asked = turn(user("see", image))
+        asked.dialect = client
+        report = Report()
+        assert url.encode() in CODECS[dialect].write_turn(asked, Target(dialect, "p", "m"), report)
+        assert report.drops == []
+
+
+@pytest.mark.parametrize("url", ["HTTPS://youtu.be/x", "https://WWW.YouTube.com/watch?v=x"])
+def test_nor_does_that_of_a_host(url: str) -> None:
+    assert wanted(turn(user("see", Media(kind="video", url=url))), "gemini.generate") == []
 
 
 def test_documents_of_text_are_words_however_they_came() -> None:

@@ -92,6 +92,11 @@ def test_tokens_are_deterministic_and_of_one_organisation() -> None:
         unseal(structs.replace(token, signature=junk), "openai.responses", ACME)
 
 
+def test_members_that_no_token_can_hold_cost_the_signature() -> None:
+    """A number of more than 64 bits; never an exception."""
+    assert seal(Reasoning(signature="EqQB", extra={"index": 10**30}), "anthropic", "openai.chat", ACME).signature == ""
+
+
 def test_thinking_of_absurd_size_is_not_sealed() -> None:
     part = Reasoning(text="x" * (2 << 20), signature="s")
     assert seal(part, "anthropic", "openai.responses", ACME).signature == ""

@@ -9,7 +9,20 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.dataplane.wire.canon import Answer, Begin, Close, Delta, Fault, Finish, Open, Stop, Text, Tool, ToolCall
+from gateway.dataplane.wire.canon import (
+    Answer,
+    Begin,
+    Close,
+    Delta,
+    Fault,
+    Finish,
+    Opaque,
+    Open,
+    Stop,
+    Text,
+    Tool,
+    ToolCall,
+)
 from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.translate.collect import answer_of, events_of
 from gateway.dataplane.wire.translate.line_up import LineUp
@@ -52,6 +65,15 @@ def test_trap_1_a_freeform_call_streams_as_bare_text() -> None:
     assert back.events([Delta(0, "arguments", '{"input":"te')]) == [Delta(0, "arguments", "te")]
     assert back.events([Delta(0, "arguments", "xt(1)\\")]) == [Delta(0, "arguments", "xt(1)")]
     assert back.events([Delta(0, "arguments", 'n"}'), Close(0), END]) == [Delta(0, "arguments", "\n"), Close(0), END]
+
+
+def test_trap_42_what_only_the_providers_dialect_knows_ends_here() -> None:
+    """OpenAI's compaction item is no compaction block of Anthropic's, though both are called so."""
+    item = Opaque(kind="compaction", value={"type": "compaction", "encrypted_content": "gAAAAA"})
+    events = [Open(0, item), Close(0), Open(1, Text(text="")), Delta(1, "text", "x"), Close(1), END]
+    assert LineUp().events(restorer().events(events)) == LineUp().events(events[2:])
+    answer = Answer(id="a", model="m", parts=[item, Text(text="x")], stop=Stop(reason="end"))
+    assert restorer().answer(answer).parts == [Text(text="x")]
 
 
 def test_trap_1_other_wrappings_come_at_the_close_and_bare_text_at_once() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.dataplane.wire.translate.unwrap import Unwrap, unwrapped, wrapped
+from gateway.dataplane.wire.translate.unwrap import Unwrap, Wrap, unwrapped, wrapped
 from tests.dataplane.wire.translate.canon_cases import pieces_of
 
 PATCH = '*** Begin Patch\n*** Add File: a "b".txt\n+tab\there \\ and 😀 é\n*** End Patch\n'
@@ -82,6 +82,14 @@ def test_trap_1_any_text_in_any_chunking_is_exact(text: str, cuts: list[int], is
     """Wrapped by us or by another encoder, then cut anywhere."""
     for arguments in (wrapped(text), json.dumps({"input": text}, ensure_ascii=is_ascii)):
         assert streamed(pieces_of(arguments, cuts)) == text
+
+
+@given(text=st.text(), cuts=st.lists(st.integers(0, 40)))
+def test_trap_1_any_text_in_any_chunking_is_wrapped(text: str, cuts: list[int]) -> None:
+    """The other way round: the same as at once."""
+    wrap = Wrap()
+    pieces = [wrap.feed(piece) for piece in pieces_of(text, cuts)]
+    assert "".join([*pieces, wrap.end()]) == wrapped(text)
 
 
 def test_a_long_input_behind_another_member_costs_no_square() -> None:

@@ -1,0 +1,5 @@
+"""How much is tried: a deterministic part, or with AGENTCC_TESTS=all everything, which takes some ten times as long."""
+
+import os
+
+IS_FULL = os.environ.get("AGENTCC_TESTS") == "all"
