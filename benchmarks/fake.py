@@ -13,6 +13,7 @@ from benchmarks import bodies
 from benchmarks.systems import gateway_config
 from gateway.base.config import load
 from gateway.base.storage import open_keys
+from gateway.base.storage.open import open_leases
 from gateway.dataplane.flow import Pipeline, assemble
 from gateway.dataplane.identity import Identity
 
@@ -104,9 +105,8 @@ class Provider:
 class NoJournal:
     """Takes frames and forgets them."""
 
-    def append(self, payload: bytes) -> str:
+    def append(self, payload: bytes) -> None:
         del payload
-        return ""
 
 
 @contextlib.contextmanager
@@ -119,7 +119,11 @@ def road(home: Path) -> Iterator[Pipeline]:
     loop = asyncio.new_event_loop()
     try:
         yield Pipeline(
-            loop, assemble(loaded, Identity(store, loaded.config.keys, loaded.source)), NoJournal(), "0123456789ab"
+            loop,
+            assemble(loaded, Identity(store, loaded.config.keys, loaded.source)),
+            NoJournal(),
+            "0123456789ab",
+            open_leases(loaded.config),
         )
     finally:
         store.close()

@@ -85,6 +85,9 @@ _NAMES: dict[object, str] = {
 def _type_text(hint: object) -> str:
     plain, metas = _split(hint)
     origin, args = typing.get_origin(plain), typing.get_args(plain)
+    title = next((meta.title for meta in metas if meta.title), None)
+    if title:
+        return title
     if origin is typing.Literal:
         text = "one of " + ", ".join(f"`{value}`" for value in args)
     elif origin in (typing.Union, types.UnionType):
@@ -128,14 +131,14 @@ def _yaml(value: object) -> str:
 def _default_text(default: object, factory: object, hint: object) -> str:
     if default is msgspec.NODEFAULT and factory is msgspec.NODEFAULT:
         return "required"
-    if _struct_in(hint) is not None:
+    if _struct_in(hint) is not None and default in (None, msgspec.NODEFAULT):
         return "none" if default is None or factory in (dict, list) else "see below"
     value = factory() if factory is not msgspec.NODEFAULT and callable(factory) else default
     return "none" if value in (None, "", [], {}) else f"`{_yaml(value)}`"
 
 
-def _sections(struct: type[Struct], path: str, problems: Problems) -> Iterator[str]:
-    """A struct's heading and table, then those of the structs inside it."""
+def _sections(struct: type[Struct], path: str, places: dict[type[Struct], str], problems: Problems) -> Iterator[str]:
+    """A struct's heading and table, then those of the structs inside it. One that is in `places` already is only linked."""
     yield f"## `{path}`" if path else "## The whole file"
     yield ""
     if not _doc(struct):
@@ -153,11 +156,15 @@ def _sections(struct: type[Struct], path: str, problems: Problems) -> Iterator[s
         here = f"{path}.{field.encode_name}" if path else field.encode_name
         if found:
             described = described or _doc(found[0])
-            inner.append((found[0], here + found[1]))
+            place = places.setdefault(found[0], here + found[1])
+            if place == here + found[1]:
+                inner.append((found[0], place))
+            else:
+                described += f" (as `{place}`)"
         if not described:
             problems.append(f"{struct.__module__}.{struct.__name__}.{field.name} has no Meta(description=…)")
         examples = next((meta.examples for meta in reversed(metas) if meta.examples), None)
-        name = f"[`{field.encode_name}`](#{_anchor(here + found[1])})" if found else f"`{field.encode_name}`"
+        name = f"[`{field.encode_name}`](#{_anchor(places[found[0]])})" if found else f"`{field.encode_name}`"
         rows.append([
             name,
             _type_text(hint),
@@ -166,7 +173,7 @@ def _sections(struct: type[Struct], path: str, problems: Problems) -> Iterator[s
         ])  # fmt: skip
     yield from _table(["field", "type", "default", "meaning"], rows)
     for child, child_path in inner:
-        yield from _sections(child, child_path, problems)
+        yield from _sections(child, child_path, places, problems)
 
 
 def _anchor(path: str) -> str:
@@ -182,7 +189,7 @@ def configuration(problems: Problems) -> str:
         "`NAME`. An unknown field is an error that names its place and the closest known field: `agentcc check -c FILE`",
         "tells before anything is started. Fields ending in `_ms` are milliseconds, in `_bytes` bytes, in `_usd` US dollars.",
         "",
-        *_sections(schema.GatewayConfig, "", problems),
+        *_sections(schema.GatewayConfig, "", {}, problems),
     ]
     later = getattr(schema, "NOT_SERVED_YET", ())
     if later:
@@ -192,7 +199,7 @@ def configuration(problems: Problems) -> str:
             ", ".join(f"`{name}`" for name in later)
             + " are refused by this version: a cap that is written but not enforced is worse than none.",
         ]
-    return _page("Configuration", "gateway/base/config/schema.py", lines)
+    return _page("Configuration", "gateway/base/config/schema/", lines)
 
 
 # === errors ===
@@ -331,10 +338,12 @@ def admin(problems: Problems) -> str:
     """docs/reference/admin.md."""
     module = importlib.import_module("gateway.controlplane.admin.resources")
     rows: list[list[str]] = []
-    for path, (access, resource) in module.ROUTES.items():
-        if not _doc(resource):
-            problems.append(f"admin route {path} has no docstring")
-        rows.append([f"`GET {path}`", _ACCESS[access], _doc(resource)])
+    for path, route in module.ROUTES.items():
+        for method, resource in (("GET", route.get), ("POST", route.post)):
+            if resource is not None and not _doc(resource):
+                problems.append(f"admin route {method} {path} has no docstring")
+            if resource is not None:
+                rows.append([f"`{method} {path}`", _ACCESS[route.access], _doc(resource)])
     lines = [
         "On the admin port, and on the main port, which passes `/-/…` on to it. The token goes into",
         "`Authorization: Bearer`; it is `server.admin.token`, else the file `admin.token` in `data_dir`.",

@@ -63,7 +63,7 @@ def run(state: dict[str, Any], options: Options) -> Answer:
         Case("append open frame", lambda: writer.append(small)),
         Case("append done frame", lambda: writer.append(large)),
         Case("its sha256", lambda: hashlib.sha256(line).hexdigest()),
-        Case("its write(2)", lambda: os.write(fd, line)),
+        Case("a write(2) instead of the mapping", lambda: os.write(fd, line)),
     ]
     answer = answer_cases("journal", label, cases, options)
     os.close(fd)

@@ -23,6 +23,8 @@ from gateway.base.core.errors import Overloaded
 from gateway.base.core.ids import new_run_id
 from gateway.base.journal import JournalError, Recovery, open_run
 from gateway.base.storage import StorageError, open_keys
+from gateway.base.storage.node import node_id
+from gateway.base.storage.open import open_leases
 from gateway.base.telemetry.log import log, name_process
 from gateway.cli.granian_worker import GranianServer
 from gateway.dataplane.edge import RsgiEdge, asgi_app
@@ -59,9 +61,11 @@ class Worker:
         )
         _report(recovery)
         self._pipeline = Pipeline(
-            loop, policy, self._journal, run_id, admin_url=args.admin_url, admin_secret=args.admin_secret
-        )
+            loop, policy, self._journal, run_id, open_leases(loaded.config),
+            node=node_id(data_dir), admin_url=args.admin_url, admin_secret=args.admin_secret,
+        )  # fmt: skip
         self._sweep = Sweep(self._pipeline)
+        self._sweep.also.append(self._pipeline.wallet.tick)
         app = RsgiEdge(self._pipeline) if server.interface == "rsgi" else asgi_app(self._pipeline)
         if isinstance(app, RsgiEdge):
             self._sweep.also.append(app.expire)
@@ -89,6 +93,7 @@ class Worker:
             task.cancel()
         self._sweep.stop()
         self._pipeline.close()
+        await self._pipeline.wallet.close()  # what it owes is told before its run counts as finished
         self._journal.close()
 
     async def _drain(self) -> None:
@@ -128,7 +133,7 @@ class Worker:
         changed = [f"`$.server.{name}`" for name, value in fixed.items() if now[name] != value]
         if changed:
             log("warning", "config_needs_restart", reason=f"{', '.join(changed)} changed: in force after a restart")
-        self._pipeline.policy = policy
+        self._pipeline.use(policy)
         _keep(loaded, self._args)
         log("info", "config_reloaded", version=loaded.version)
 

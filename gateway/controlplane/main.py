@@ -1,7 +1,7 @@
 """The control-plane process: `python -m gateway.controlplane.main`, started and watched by `agentcc serve`.
 
-Projects the journal, serves the admin API, removes what is past its retention. It ends on SIGTERM or when `lifeline`,
-the pipe that the supervisor holds, reaches its end. The data plane does not need it.
+Projects the journal, keeps the budgets' store true to it, serves the admin API, removes what is past its retention. It ends on
+SIGTERM or when `lifeline`, the pipe that the supervisor holds, reaches its end. The data plane goes on without it.
 """
 
 import argparse
@@ -20,20 +20,29 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from gateway import __version__
-from gateway.base.config import ConfigError, GatewayConfig, load, load_or_kept
+from gateway.base.config import ConfigError, GatewayConfig, Loaded, load, load_or_kept, windows_of
+from gateway.base.config.watch import FileWatch
+from gateway.base.core.budget import Window
 from gateway.base.journal import journal_directory, prune
+from gateway.base.storage import StorageError
+from gateway.base.storage.open import node_id, open_leases
 from gateway.base.telemetry.log import log, name_process
+from gateway.base.telemetry.metrics import BUDGET_LIMIT, BUDGET_SPENT
 from gateway.controlplane.admin import AdminApp, Resources, admin_token
+from gateway.controlplane.budgets import Alerts, Desk, Keeper, Report, Runs
 from gateway.controlplane.projections import Exporter, Projector, Queries
+from gateway.controlplane.projections.spend import SpendReader
 
 LEDGER_FILE = "ledger.sqlite3"
 _RETENTION_INTERVAL_S = 3600.0
+_RELOAD_POLL_S = 0.1
 _BACKLOG = 128
 _STOP_S = 3.0
 
 
 async def run_control_plane(
-    config: GatewayConfig,
+    loaded: Loaded,
+    watch: FileWatch,
     *,
     port: int | None = None,
     forward_secret: str = "",
@@ -42,20 +51,35 @@ async def run_control_plane(
 ) -> None:
     """Serve until SIGTERM, SIGINT or the end of `lifeline`. `port` wins over `server.admin.port`.
 
-    `on_ready` is called once the port is open. Raises OSError when it cannot be bound.
+    Budgets follow the file of `watch`. `on_ready` is called once the port is open. Raises OSError when it cannot be bound.
     """
-    server, loop = config.server, asyncio.get_running_loop()
+    server, loop = loaded.config.server, asyncio.get_running_loop()
     stopping = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     loop.add_signal_handler(signal.SIGINT, stopping.set)
-    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # a reload concerns the workers
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # the workers read the file, and we what they have taken
     if lifeline is not None:
         loop.add_reader(lifeline, stopping.set)
     exporter = Exporter(__version__)
-    ledger = Path(server.data_dir, LEDGER_FILE)
-    projector = Projector(journal_directory(server.data_dir), ledger, exporter)
+    data_dir, journal = Path(server.data_dir), journal_directory(server.data_dir)
+    ledger = data_dir / LEDGER_FILE
+    projector = Projector(journal, ledger, exporter)
+    leases, alerts = open_leases(loaded.config), Alerts(data_dir)
+    keeper = Keeper(node_id(data_dir), leases, Runs(journal), SpendReader(ledger), lambda: projector.is_caught_up)
+    desk = Desk(leases, ())
+
+    def use(windows: tuple[Window, ...]) -> None:
+        desk.windows = windows
+        keeper.use(windows)
+
+    def show(found: list[Report]) -> None:
+        named = {(r.window.level, r.account_id, r.window.models, r.window.period): r for r in found}
+        exporter.set_gauge(BUDGET_SPENT, {labels: report.spent_nusd for labels, report in named.items()})
+        exporter.set_gauge(BUDGET_LIMIT, {labels: report.limit_nusd for labels, report in named.items()})
+
+    use(windows_of(loaded.config.budgets, loaded.source))
     app = AdminApp(
-        Resources(exporter, Queries(ledger), lambda: projector.is_caught_up),
+        Resources(exporter, Queries(ledger), lambda: projector.is_caught_up, desk),
         token=admin_token(server.admin.token, server.data_dir),
         forward_secret=forward_secret,
         is_metrics_public=server.admin.metrics_public,
@@ -63,21 +87,42 @@ async def run_control_plane(
     listener = _listen(server.admin.host, server.admin.port if port is None else port)
     projector.start()
     http = _Server(app, listener)
-    tasks = [loop.create_task(http.serve()), loop.create_task(_keep_retention(config))]
+    serving = loop.create_task(http.serve())
+    jobs = (_keep_retention(loaded.config), _follow(watch, loaded.version, use), keeper.run(), alerts.run(desk, show))
+    tasks = [loop.create_task(job) for job in jobs]
     try:
         on_ready()
         log("debug", "control_plane_ready", port=listener.getsockname()[1])
         waiting = loop.create_task(stopping.wait())
-        await asyncio.wait({waiting, tasks[0]}, return_when=asyncio.FIRST_COMPLETED)
-        if tasks[0].done():
-            raise OSError(f"the admin server ended: {tasks[0].exception()}")
+        await asyncio.wait({waiting, serving}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            raise OSError(f"the admin server ended: {serving.exception()}")
     finally:
         if lifeline is not None:
             loop.remove_reader(lifeline)
         loop.call_soon(http.stop)
-        tasks[1].cancel()
-        await asyncio.wait(tasks, timeout=_STOP_S)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait([serving, *tasks], timeout=_STOP_S)
         await asyncio.to_thread(projector.stop)
+        await leases.close()
+        alerts.close()
+
+
+async def _follow(watch: FileWatch, version: str, use: Callable[[tuple[Window, ...]], None]) -> None:
+    """Take the budgets of each new version of the file; one that is bad changes nothing."""
+    while True:
+        await asyncio.sleep(_RELOAD_POLL_S)
+        if not watch.is_changed():
+            continue
+        try:
+            loaded = load(watch.path)
+            if loaded.version != version:
+                use(windows_of(loaded.config.budgets, loaded.source))
+                version = loaded.version
+                log("info", "budgets_reloaded", version=version)
+        except Exception as exc:  # noqa: BLE001 - whatever is wrong with it, the old version goes on and we watch on
+            log("error", "config_rejected", reason=str(exc), kept=version)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -122,11 +167,11 @@ async def _keep_retention(config: GatewayConfig) -> None:
         await asyncio.sleep(_RETENTION_INTERVAL_S)
 
 
-def _load(path: str, kept: str) -> GatewayConfig:
+def _load(path: str, kept: str) -> Loaded:
     loaded, rejected = load_or_kept(path, kept, load)
     if rejected:
         log("error", "config_rejected", reason=str(rejected), kept=loaded.version)
-    return loaded.config
+    return loaded
 
 
 def main() -> int:
@@ -144,17 +189,20 @@ def main() -> int:
             with os.fdopen(args.status, "w") as status:
                 status.write("ready\n")
 
+    # Workers write down each version that they have accepted: what they refuse changes nothing here either.
+    watch = FileWatch(args.kept or args.config, is_taken=not args.kept)
     try:
         uvloop.run(
             run_control_plane(
                 _load(args.config, args.kept),
+                watch,
                 port=args.port,
                 forward_secret=os.environ.pop("AGENTCC_ADMIN_SECRET", ""),
                 lifeline=args.lifeline,
                 on_ready=tell_ready,
             )
         )
-    except (ConfigError, OSError) as exc:
+    except (ConfigError, StorageError, OSError) as exc:
         log("error", "control_plane_failed", error=str(exc))
         return 2
     return 0

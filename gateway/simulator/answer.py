@@ -12,16 +12,18 @@ from typing import Any
 from urllib.parse import unquote
 
 import orjson
+from msgspec import structs
 
 from gateway._native import decompress
 
 from . import catalog, chat, converse, gemini, messages, responses
+from .bill import Charge
 from .context import Context, Ids, dumps
 from .deliver import Delivery, of_json, of_stream
 from .knobs import Knobs, Rule, resolve
 from .script import SCENARIOS, reply
-from .steps import Failure, Fault, Record, limited
-from .usage import PrefixMemory, count
+from .steps import Failure, Fault, Record
+from .usage import PrefixMemory, Usage, count, limited
 from .view import READERS, View
 
 _ENCODERS = {"responses": responses, "chat": chat, "messages": messages, "gemini": gemini, "converse": converse}
@@ -31,6 +33,8 @@ _GEMINI = re.compile(r"/models/(?P<model>.+):(?P<verb>\w+)$")
 _CONVERSE = re.compile(r"/model/(?P<model>[^/]+)/(?P<verb>converse|converse-stream)$")
 _MODEL = re.compile(r"/models/(?P<model>[^:]+)$")
 _ENDINGS = (("/chat/completions", "chat"), ("/responses", "responses"), ("/messages", "messages"))
+_IDS = {"responses": ("resp_", 50), "chat": ("chatcmpl-", 28), "messages": ("msg_01", 22), "gemini": ("", 22)}
+"""Prefix and digits of an answer's id; Converse names none."""
 _MOST_COUNTERS = 10_000
 _MOST_BODY = 64 * 1024 * 1024  # after decompression
 _EVENT_STREAM = "application/vnd.amazon.eventstream"
@@ -48,7 +52,7 @@ class Request(Record, frozen=True):
 
 
 class Answer(Record, frozen=True):
-    """What to send: `delivery` after `delay_ms`; `close` drops the connection instead."""
+    """What to send: `delivery` after `delay_ms`; `close` drops the connection instead. `charge`: what was generated for it."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -57,6 +61,7 @@ class Answer(Record, frozen=True):
     delay_ms: int = 0
     close: bool = False
     scenario: str = ""
+    charge: Charge | None = None
 
 
 class State:
@@ -142,8 +147,7 @@ def _post(request: Request, path: str, state: State) -> Answer:
     if missing is not None:
         return _failed(dialect, missing)
     if verb == "embeddings":
-        made = catalog.embeddings(body, len(raw))
-        return _failed(dialect, made) if isinstance(made, Failure) else _plain(made)
+        return _embedded(request, body, raw)
     if verb == "count":
         return _counted(dialect, raw)
     return _play(request, dialect, verb, body, raw, str(named), state)
@@ -240,23 +244,35 @@ def _play(
             return _failed(
                 dialect, Failure(400, f"simulator: there is no scenario `{name}`; {hint}", code="unknown_scenario")
             )
-    made = limited(reply(view, knobs, state.struck(knobs, view)), view.max_tokens)
+    made = reply(view, knobs, state.struck(knobs, view))
+    if not knobs.ignore_limit:
+        made = limited(made, view.max_tokens)
     ids = Ids(raw, f"{request.path}\0{knobs.seed}")
-    usage = count(view, raw, made.steps, state.prefixes.cached_tokens(view, raw))
+    usage = count(view, raw, made.steps, state.prefixes.cached_tokens(view, raw), knobs)
     encoder = _ENCODERS[dialect]
     if made.fault.kind == "error":
         failed = _failed(dialect, made.fault.failure, ids)
         return Answer(failed.status, failed.headers, failed.delivery, delay_ms=made.delay_ms, scenario=knobs.scenario)
     sse = dialect != "gemini" or "alt=sse" in request.query
-    ctx = Context(view, made, usage, ids, body, sse)
+    response_id = ids.make(*_IDS[dialect]) if dialect in _IDS else ""
+    ctx = Context(view, made, usage, ids, response_id, body, sse)
     streamed = stream if made.stream is None else made.stream
     head = _headers(dialect, ids)
+    is_reported = made.usage and made.fault.kind == "none" and (view.include_usage or not streamed)
+    charge = Charge(
+        dialect, model, streamed and verb != "compact", usage, is_reported, knobs.label,
+        "" if dialect == "gemini" else head[0][1], response_id,
+    )  # fmt: skip
     if verb == "compact":
-        return _compacted(ctx, head)
+        return _compacted(ctx, head, charge)
     if streamed:
         kind = _EVENT_STREAM if dialect == "converse" else _SSE if sse else "application/json; charset=UTF-8"
         delivery = of_stream(
-            encoder.stream(ctx), made.fault, knobs, lambda n: encoder.failure_event(ctx, made.fault.failure, n)
+            encoder.stream(ctx),
+            made.fault,
+            knobs,
+            usage.output,
+            lambda n: encoder.failure_event(ctx, made.fault.failure, n),
         )
     else:
         kind = _JSON
@@ -265,10 +281,20 @@ def _play(
             return _failed(dialect, fault.failure, ids)
         delivery = of_json(encoder.whole(ctx), fault, knobs, usage.output)
     headers = (("content-type", kind), *head, *((("cache-control", "no-cache"),) if streamed else ()))
-    return Answer(200, headers, delivery, streamed, made.delay_ms, made.fault.kind == "close", knobs.scenario)
+    closes = made.fault.kind == "close"
+    return Answer(200, headers, delivery, streamed, made.delay_ms, closes, knobs.scenario, None if closes else charge)
 
 
-def _compacted(ctx: Context, head: tuple[tuple[str, str], ...]) -> Answer:
+def _embedded(request: Request, body: dict[str, Any], raw: bytes) -> Answer:
+    made = catalog.embeddings(body, len(raw))
+    if isinstance(made, Failure):
+        return _failed("chat", made)
+    usage = Usage(input=catalog.embedding_tokens(len(raw)))
+    label = request.header("x-sim-label") or ""
+    return structs.replace(_plain(made), charge=Charge("embeddings", str(body["model"]), False, usage, True, label))
+
+
+def _compacted(ctx: Context, head: tuple[tuple[str, str], ...], charge: Charge) -> Answer:
     item = {
         "id": ctx.ids.make("cmp_", 50),
         "type": "compaction",
@@ -280,13 +306,13 @@ def _compacted(ctx: Context, head: tuple[tuple[str, str], ...]) -> Answer:
         "total_tokens": ctx.usage.input + ctx.usage.output,
     }
     made = {
-        "id": ctx.ids.make("resp_", 50),
+        "id": ctx.response_id,
         "object": "response.compaction",
         "created_at": ctx.ids.created,
         "output": [item],
         "usage": usage,
     }
-    return Answer(200, (("content-type", _JSON), *head), of_json(dumps(made), Fault(), Knobs(), 1))
+    return Answer(200, (("content-type", _JSON), *head), of_json(dumps(made), Fault(), Knobs(), 1), charge=charge)
 
 
 def _counted(dialect: str, raw: bytes) -> Answer:

@@ -8,13 +8,16 @@ from collections.abc import Awaitable
 from typing import Any, Protocol
 
 import orjson
+from msgspec.json import encode
 
 from .answer import Answer, Request, State, answer
+from .bill import Bill
 from .deliver import Write
 from .log import RequestLog
 from .sockets import Peer
 
 _JSON = [("content-type", "application/json")]
+_UNKNOWN = b'{"error":"GET /__sim/log[?bodies=1], GET /__sim/bill and POST /__sim/reset exist"}'
 
 
 class Scope(Protocol):
@@ -37,7 +40,7 @@ class App:
     """The simulator behind one listener."""
 
     def __init__(self, state: State) -> None:
-        self.state, self.log = state, RequestLog()
+        self.state, self.log, self.bill = state, RequestLog(), Bill()
 
     async def __rsgi__(self, scope: Scope, proto: Any) -> None:
         """Serve one request."""
@@ -61,57 +64,68 @@ class App:
         if made.delay_ms:
             await asyncio.sleep(made.delay_ms / 1000)
         delivery = made.delivery
+        row = self.bill.open(made.charge) if made.charge else None
         if made.close:
             with Peer(scope.client) as peer:
                 await peer.drop(None, reset=delivery.ending == "reset")
             proto.response_empty(503, [])  # reaches nobody unless the socket could not be found
         elif delivery.ending == "end" and not made.streamed:
-            due, data = delivery.writes[0]
+            due, data, _ = delivery.writes[0]
             if due:
                 await asyncio.sleep(due / 1000)
             proto.response_bytes(made.status, list(made.headers), data)
         else:
-            await _stream(scope, proto, made)
+            sent = 0
+            try:
+                sent = await _stream(scope, proto, made)
+            finally:
+                if row is not None and row.is_open:
+                    tokens = sum(t for _, _, t in delivery.writes[:sent])
+                    row.close(tokens, is_whole=sent == len(delivery.writes))
 
     def _control(self, method: str, path: str, query: str, proto: Any) -> None:
         if path == "/__sim/log" and method == "GET":
             proto.response_bytes(200, _JSON, orjson.dumps(self.log.report("bodies=1" in query)))
+        elif path == "/__sim/bill" and method == "GET":
+            proto.response_bytes(200, _JSON, encode(self.bill.rows()))
         elif path == "/__sim/reset" and method == "POST":
             self.log.clear()
+            self.bill.clear()
             self.state.reset()
             proto.response_bytes(200, _JSON, b'{"ok":true}')
         else:
-            proto.response_bytes(404, _JSON, b'{"error":"GET /__sim/log[?bodies=1] and POST /__sim/reset exist"}')
+            proto.response_bytes(404, _JSON, _UNKNOWN)
 
 
-async def _stream(scope: Scope, proto: Any, made: Answer) -> None:
+async def _stream(scope: Scope, proto: Any, made: Answer) -> int:
+    """Send a stream, or what shall break off; how many of its writes were sent."""
     delivery = made.delivery
     headers = list(made.headers)
     if delivery.ending == "end":
-        await _send(proto, proto.response_stream(made.status, headers), delivery.writes)
-        return
+        return await _send(proto, proto.response_stream(made.status, headers), delivery.writes)
     if not made.streamed:  # a JSON body that will never be complete: its length says so
-        headers.append(("content-length", str(sum(len(data) for _, data in delivery.writes) + 1)))
+        headers.append(("content-length", str(sum(len(data) for _, data, _ in delivery.writes) + 1)))
     with Peer(scope.client) as peer:
         before = peer.sent()
         # Granian ends the stream in good order when the transport is freed: it must live until the socket is dropped.
         transport = proto.response_stream(made.status, headers)
-        alive = await _send(proto, transport, delivery.writes)
-        if alive and delivery.ending == "stall":
+        sent = await _send(proto, transport, delivery.writes)
+        if sent == len(delivery.writes) and delivery.ending == "stall":
             gone = asyncio.ensure_future(proto.client_disconnect())
             await asyncio.wait((gone,), timeout=delivery.secs)
             gone.cancel()
-        size = sum(len(data) for _, data in delivery.writes)
+        size = sum(len(data) for _, data, _ in delivery.writes)
         await peer.drop(None if before is None else before + size, reset=delivery.ending == "reset")
         del transport
+    return sent
 
 
-async def _send(proto: Any, transport: Transport, writes: tuple[Write, ...]) -> bool:
-    """Send all writes, each not before its time. False if the client left."""
+async def _send(proto: Any, transport: Transport, writes: tuple[Write, ...]) -> int:
+    """Send all writes, each not before its time, until the client leaves; how many were sent."""
     if not writes or writes[-1][0] == 0.0:
-        for _, data in writes:
+        for _, data, _ in writes:
             transport.send_bytes(data)
-        return True
+        return len(writes)
     return await _Pacer(proto, transport, writes).run()
 
 
@@ -125,19 +139,20 @@ class _Pacer:
         self._loop = asyncio.get_running_loop()
         self._start, self._done = self._loop.time(), self._loop.create_future()
 
-    async def run(self) -> bool:
-        """True when all is sent, False when the client left first."""
+    async def run(self) -> int:
+        """How many were sent when all were, or when the client left."""
         gone = asyncio.ensure_future(self._proto.client_disconnect())
         gone.add_done_callback(self._left)
         self._tick()
         try:
-            return bool(await self._done)
+            await self._done
+            return self._next
         finally:
             gone.cancel()
 
     def _left(self, gone: asyncio.Future[Any]) -> None:
         if not self._done.done():
-            self._done.set_result(False)
+            self._done.set_result(None)
 
     def _tick(self) -> None:
         if self._done.done():
@@ -145,10 +160,10 @@ class _Pacer:
         now_ms = (self._loop.time() - self._start) * 1000
         writes, send = self._writes, self._transport.send_bytes
         while self._next < len(writes):
-            due, data = writes[self._next]
+            due, data, _ = writes[self._next]
             if due > now_ms:
                 self._loop.call_at(self._start + due / 1000, self._tick)
                 return
             send(data)
             self._next += 1
-        self._done.set_result(True)
+        self._done.set_result(None)

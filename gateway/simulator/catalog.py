@@ -83,7 +83,7 @@ def embeddings(body: dict[str, Any], size: int) -> bytes | Failure:
         vector = embedding(str(text), dimensions)
         value = base64.b64encode(struct.pack(f"<{dimensions}f", *vector)).decode() if packed else vector
         data.append({"object": "embedding", "index": index, "embedding": value})
-    tokens = max(size // 4, 1)
+    tokens = embedding_tokens(size)
     return dumps(
         {
             "object": "list",
@@ -92,6 +92,11 @@ def embeddings(body: dict[str, Any], size: int) -> bytes | Failure:
             "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
         }
     )
+
+
+def embedding_tokens(size: int) -> int:
+    """What a request body of so many bytes is billed as."""
+    return max(size // 4, 1)
 
 
 def embedding(text: str, dimensions: int) -> list[float]:

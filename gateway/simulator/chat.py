@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 
 from . import usage as count
-from .context import Context, Event, dumps, slices
+from .context import UNTIMED, Context, Event, dumps, slices
 from .responses import failure
-from .steps import Call, Failure, Text
+from .steps import Call, Failure, Reasoning, Text
 
 __all__ = ["failure", "failure_event", "stream", "whole"]
 
@@ -38,25 +38,31 @@ def stream(ctx: Context) -> list[Event]:
     def chunk(delta: bytes, finish: bytes = b"null") -> bytes:
         return b'%b%b,"logprobs":null,"finish_reason":%b}]%b\n\n' % (start, delta, finish, tail)
 
-    events: list[Event] = [(chunk(b'{"role":"assistant","content":"","refusal":null}'), False)]
-    number = 0
+    events: list[Event] = [(chunk(b'{"role":"assistant","content":"","refusal":null}'), UNTIMED)]
+    number = hidden = 0
     for step in ctx.steps:
         if isinstance(step, Text):
-            events += [(chunk(b'{"content":%b}' % orjson.dumps(piece)), True) for piece in step.pieces]
+            shares = count.shares(step, len(step.pieces), hidden)
+            events += [
+                (chunk(b'{"content":%b}' % orjson.dumps(p)), t) for p, t in zip(step.pieces, shares, strict=True)
+            ]
+            hidden = 0
+        elif isinstance(step, Reasoning):
+            hidden += step.tokens
         elif isinstance(step, Call):
             call, kind = _call(ctx, step), "custom" if step.custom else "function"
             key = "input" if step.custom else "arguments"
             opened = {"index": number, **call, kind: {"name": step.name, key: ""}}
-            events.append((chunk(dumps({"tool_calls": [opened]})), False))
-            for piece in slices(call[kind][key]):
-                events.append((chunk(dumps({"tool_calls": [{"index": number, kind: {key: piece}}]})), True))
-            number += 1
-    events.append((chunk(b"{}", dumps(_finish(ctx))), False))
+            events.append((chunk(dumps({"tool_calls": [opened]})), UNTIMED))
+            pieces = slices(call[kind][key])
+            for piece, tokens in zip(pieces, count.shares(step, len(pieces), hidden), strict=True):
+                events.append((chunk(dumps({"tool_calls": [{"index": number, kind: {key: piece}}]})), tokens))
+            number, hidden = number + 1, 0
+    events.append((chunk(b"{}", dumps(_finish(ctx))), UNTIMED))
     if asked:
-        events.append(
-            (b"data: " + dumps(head | {"choices": [], "usage": count.openai(ctx.usage, False)}) + b"\n\n", False)
-        )
-    events.append((b"data: [DONE]\n\n", False))
+        data = dumps(head | {"choices": [], "usage": count.openai(ctx.usage, False)})
+        events.append((b"data: " + data + b"\n\n", UNTIMED))
+    events.append((b"data: [DONE]\n\n", UNTIMED))
     return events
 
 
@@ -66,7 +72,7 @@ def failure_event(ctx: Context, failed: Failure, number: int) -> bytes:
 
 
 def _head(ctx: Context, kind: str) -> dict[str, Any]:
-    return {"id": ctx.ids.make("chatcmpl-", 28), "object": kind, "created": ctx.ids.created, "model": ctx.view.model}
+    return {"id": ctx.response_id, "object": kind, "created": ctx.ids.created, "model": ctx.view.model}
 
 
 def _finish(ctx: Context) -> str:

@@ -12,7 +12,10 @@ from .steps import Record, Reply, Step
 from .usage import Usage
 from .view import View
 
-Event = tuple[bytes, bool]  # bytes of one event; True: it waits its turn when the answer is paced
+Event = tuple[bytes, int]
+"""Bytes of one event, and the tokens that were generated for it: it waits its turn when the answer is paced. UNTIMED events
+leave with the one before."""
+UNTIMED = -1
 _EPOCH = 1_767_225_600  # 2026-01-01; answers are the same at any time, so their clock stands still
 
 
@@ -54,6 +57,7 @@ class Context(Record, frozen=True):
     reply: Reply
     usage: Usage
     ids: Any  # Ids
+    response_id: str
     body: dict[str, Any]
     sse: bool = True  # Gemini streams a JSON array without `alt=sse`
 

@@ -7,7 +7,7 @@ from typing import Any
 from gateway._native import eventstream_message
 
 from . import usage as count
-from .context import Context, Event, dumps, slices
+from .context import UNTIMED, Context, Event, dumps, slices
 from .steps import Call, Failure, Reasoning, Step, Text
 
 _TYPES = {
@@ -37,9 +37,10 @@ def stream(ctx: Context) -> list[Event]:
         if isinstance(step, Call):
             use = {"toolUseId": block["toolUse"]["toolUseId"], "name": step.name}
             events.append(_event("contentBlockStart", {"start": {"toolUse": use}, "contentBlockIndex": index}))
+        deltas = _deltas(step, block)
         events += [
-            _event("contentBlockDelta", {"delta": delta, "contentBlockIndex": index}, timed=True)
-            for delta in _deltas(step, block)
+            _event("contentBlockDelta", {"delta": delta, "contentBlockIndex": index}, tokens)
+            for delta, tokens in zip(deltas, count.shares(step, len(deltas)), strict=True)
         ]
         if isinstance(step, Reasoning):
             signed = {"reasoningContent": {"signature": block["reasoningContent"]["reasoningText"]["signature"]}}
@@ -68,8 +69,8 @@ def _message(message_type: str, kind: str, fields: dict[str, Any]) -> bytes:
     return eventstream_message(headers, dumps(fields))
 
 
-def _event(kind: str, fields: dict[str, Any], timed: bool = False) -> Event:
-    return _message("event", kind, fields | {"p": "abcdefgh"}), timed  # `p` is padding of random length
+def _event(kind: str, fields: dict[str, Any], tokens: int = UNTIMED) -> Event:
+    return _message("event", kind, fields | {"p": "abcdefgh"}), tokens  # `p` is padding of random length
 
 
 def _deltas(step: Step, block: dict[str, Any]) -> list[dict[str, Any]]:

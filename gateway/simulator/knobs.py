@@ -16,11 +16,19 @@ import msgspec
 from .steps import Record
 
 MARKER = re.compile(r"\[\[sim:([a-z_]+)((?:[ ;][^\]]*)?)\]\]")
-_SHARED = ("first_token_ms", "token_ms", "tokens", "chunk_bytes", "seed")
+_SHARED = (
+    "first_token_ms", "token_ms", "tokens", "chunk_bytes", "seed", "prompt_tokens", "cached_share", "written_share", "ignore_limit",
+    "label",
+)  # fmt: skip
 
 
 class Knobs(Record, frozen=True):
-    """What was asked for. `scenario` "" means: the agent decides from the prompt."""
+    """What was asked for. `scenario` "" means: the agent decides from the prompt.
+
+    `prompt_tokens` is what is reported and billed instead of a quarter of the bytes; `cached_share` and `written_share` are the
+    fractions of it that came from a cache and, where the request marks a place, went into one; `ignore_limit` runs over the client's output limit; `label` is the
+    request's name in the bill.
+    """
 
     scenario: str = ""
     args: dict[str, str] = {}
@@ -29,6 +37,11 @@ class Knobs(Record, frozen=True):
     tokens: int | None = None
     chunk_bytes: int = 0
     seed: str = "0"
+    prompt_tokens: int | None = None
+    cached_share: float | None = None
+    written_share: float | None = None
+    ignore_limit: bool = False
+    label: str = ""
 
     def number(self, name: str, default: float) -> float:
         """A numeric argument; what is not a number counts as absent."""
@@ -110,9 +123,15 @@ def _with(default: Knobs, name: str, args: dict[str, str], shared: Mapping[str, 
         except (KeyError, ValueError):
             return fallback
 
-    tokens = number("tokens", default.tokens)
+    def whole(key: str, fallback: int | None) -> int | None:
+        value = number(key, fallback)
+        return None if value is None else int(value)
+
     return Knobs(
         scenario=name, args=args, first_token_ms=number("first_token_ms", default.first_token_ms),
-        token_ms=number("token_ms", default.token_ms), tokens=None if tokens is None else int(tokens),
+        token_ms=number("token_ms", default.token_ms), tokens=whole("tokens", default.tokens),
         chunk_bytes=int(number("chunk_bytes", default.chunk_bytes)), seed=shared.get("seed", default.seed),
+        prompt_tokens=whole("prompt_tokens", default.prompt_tokens), cached_share=number("cached_share", default.cached_share),
+        written_share=number("written_share", default.written_share), ignore_limit=shared.get("ignore_limit") in ("1", "true"),
+        label=shared.get("label", ""),
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from . import usage as count
-from .context import Context, Event, dumps, slices
+from .context import UNTIMED, Context, Event, dumps, slices
 from .steps import Call, Failure, Reasoning, Step, Text
 
 _TYPES = {
@@ -15,7 +15,7 @@ _TYPES = {
     404: "not_found_error", 413: "request_too_large", 422: "invalid_request_error", 429: "rate_limit_error",
     504: "timeout_error", 529: "overloaded_error",
 }  # fmt: skip
-_PING = (b'event: ping\ndata: {"type": "ping"}\n\n', False)
+_PING = (b'event: ping\ndata: {"type": "ping"}\n\n', UNTIMED)
 
 
 def failure(failed: Failure, request_id: str) -> bytes:
@@ -44,7 +44,8 @@ def stream(ctx: Context) -> list[Event]:
             b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":{"type":"%b","%b":'
             % (index, kind, key)
         )
-        events += [(b"%b%b}}\n\n" % (head, orjson.dumps(piece)), True) for piece in pieces]
+        tokens = count.shares(step, len(pieces))
+        events += [(b"%b%b}}\n\n" % (head, orjson.dumps(p)), t) for p, t in zip(pieces, tokens, strict=True)]
         if isinstance(step, Reasoning):
             events.append(
                 _event(
@@ -70,7 +71,7 @@ def failure_event(ctx: Context, failed: Failure, number: int) -> bytes:
 
 
 def _event(kind: str, fields: dict[str, Any]) -> Event:
-    return b"event: " + kind.encode() + b"\ndata: " + dumps({"type": kind, **fields}) + b"\n\n", False
+    return b"event: " + kind.encode() + b"\ndata: " + dumps({"type": kind, **fields}) + b"\n\n", UNTIMED
 
 
 def _opening(step: Step, block: dict[str, Any]) -> tuple[dict[str, Any], bytes, bytes, list[str]]:
@@ -98,7 +99,7 @@ def _block(ctx: Context, step: Step) -> dict[str, Any]:
 
 def _message(ctx: Context) -> dict[str, Any]:
     return {
-        "model": ctx.view.model, "id": ctx.ids.make("msg_01", 22), "type": "message", "role": "assistant",
+        "model": ctx.view.model, "id": ctx.response_id, "type": "message", "role": "assistant",
         "content": [], "stop_reason": None, "stop_sequence": None,
     }  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from . import usage as count
-from .context import Context, Event, dumps, slices
+from .context import UNTIMED, Context, Event, dumps, slices
 from .steps import Call, Compaction, Failure, Reasoning, Step, Text
 
 _ECHO: dict[str, Any] = {
@@ -31,14 +31,13 @@ def failure(failed: Failure, request_id: str) -> bytes:
 def whole(ctx: Context) -> bytes:
     """The answer as one JSON object."""
     items = [_item(ctx, step) for step in ctx.steps]
-    return dumps(_response(ctx, ctx.ids.make("resp_", 50), items, True))
+    return dumps(_response(ctx, items, True))
 
 
 def stream(ctx: Context) -> list[Event]:
     """The answer as events, `response.created` to `response.completed` (or `response.incomplete`)."""
     out = _Stream()
-    response_id = ctx.ids.make("resp_", 50)
-    opening = orjson.Fragment(dumps(_response(ctx, response_id, [], False)))
+    opening = orjson.Fragment(dumps(_response(ctx, [], False)))
     out.add("response.created", {"response": opening})
     out.add("response.in_progress", {"response": opening})
     items = []
@@ -48,13 +47,13 @@ def stream(ctx: Context) -> list[Event]:
         _ITEMS[type(step)](out, step, item, index)
         out.add("response.output_item.done", {"item": item, "output_index": index})
     kind = "response.incomplete" if ctx.reply.finish == "length" else "response.completed"
-    out.add(kind, {"response": _response(ctx, response_id, items, True)})
+    out.add(kind, {"response": _response(ctx, items, True)})
     return out.events
 
 
 def failure_event(ctx: Context, failed: Failure, number: int) -> bytes:
     """The event of a provider that fails inside a stream."""
-    response = _response(ctx, ctx.ids.make("resp_", 50), [], False)
+    response = _response(ctx, [], False)
     response |= {"status": "failed", "error": {"code": failed.code or "server_error", "message": failed.message}}
     return _event(
         "response.failed", dumps({"type": "response.failed", "response": response, "sequence_number": number})
@@ -62,22 +61,24 @@ def failure_event(ctx: Context, failed: Failure, number: int) -> bytes:
 
 
 class _Stream:
-    """Numbers the events."""
+    """Numbers the events. `hidden` tokens were generated without a delta, and go with the next one."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.hidden = 0
 
     def add(self, kind: str, fields: dict[str, Any]) -> None:
         data = dumps({"type": kind, **fields, "sequence_number": len(self.events)})
-        self.events.append((_event(kind, data), False))
+        self.events.append((_event(kind, data), UNTIMED))
 
-    def deltas(self, kind: str, middle: dict[str, Any], pieces: tuple[str, ...] | list[str]) -> None:
+    def deltas(self, kind: str, middle: dict[str, Any], step: Step, pieces: tuple[str, ...] | list[str]) -> None:
         """Many events that differ only in `delta` and number: the rest is encoded once."""
         head = b"event: %b\ndata: {" % kind.encode() + dumps({"type": kind, **middle})[1:-1] + b',"delta":'
         number = len(self.events)
-        for piece in pieces:
-            self.events.append((b'%b%b,"sequence_number":%d}\n\n' % (head, orjson.dumps(piece), number), True))
+        for piece, tokens in zip(pieces, count.shares(step, len(pieces), self.hidden), strict=True):
+            self.events.append((b'%b%b,"sequence_number":%d}\n\n' % (head, orjson.dumps(piece), number), tokens))
             number += 1
+        self.hidden = 0
 
 
 def _dict(value: Any) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def _text(out: _Stream, step: Step, item: dict[str, Any], index: int) -> None:
         "response.output_item.added", {"item": item | {"status": "in_progress", "content": []}, "output_index": index}
     )
     out.add("response.content_part.added", {**place, "part": part | {"text": ""}})
-    out.deltas("response.output_text.delta", {**place, "logprobs": []}, step.pieces)
+    out.deltas("response.output_text.delta", {**place, "logprobs": []}, step, step.pieces)
     out.add("response.output_text.done", {**place, "logprobs": [], "text": part["text"]})
     out.add("response.content_part.done", {**place, "part": part})
 
@@ -109,11 +110,12 @@ def _reasoning(out: _Stream, step: Step, item: dict[str, Any], index: int) -> No
     assert isinstance(step, Reasoning)
     out.add("response.output_item.added", {"item": item | {"summary": []}, "output_index": index})
     if not item["summary"]:
+        out.hidden += step.tokens
         return
     place = {"item_id": item["id"], "output_index": index, "summary_index": 0}
     part = item["summary"][0]
     out.add("response.reasoning_summary_part.added", {**place, "part": part | {"text": ""}})
-    out.deltas("response.reasoning_summary_text.delta", place, step.pieces)
+    out.deltas("response.reasoning_summary_text.delta", place, step, step.pieces)
     out.add("response.reasoning_summary_text.done", {**place, "text": part["text"]})
     out.add("response.reasoning_summary_part.done", {**place, "part": part})
 
@@ -123,7 +125,7 @@ def _call(out: _Stream, step: Step, item: dict[str, Any], index: int) -> None:
     key, kind = ("input", "custom_tool_call_input") if step.custom else ("arguments", "function_call_arguments")
     place = {"item_id": item["id"], "output_index": index}
     out.add("response.output_item.added", {"item": item | {"status": "in_progress", key: ""}, "output_index": index})
-    out.deltas(f"response.{kind}.delta", place, slices(item[key]))
+    out.deltas(f"response.{kind}.delta", place, step, slices(item[key]))
     out.add(f"response.{kind}.done", {**place, key: item[key]})
 
 
@@ -163,12 +165,12 @@ def _item(ctx: Context, step: Step) -> dict[str, Any]:
     return {"id": ids.make("cmp_", 50), "type": "compaction", "encrypted_content": ids.opaque(900, b"\x80\x00\x00\x00")}
 
 
-def _response(ctx: Context, response_id: str, output: list[dict[str, Any]], done: bool) -> dict[str, Any]:
+def _response(ctx: Context, output: list[dict[str, Any]], done: bool) -> dict[str, Any]:
     """The response object; it says again what the request asked for, as OpenAI's does."""
     body, created = ctx.body, ctx.ids.created
     short = done and ctx.reply.finish == "length"
     made: dict[str, Any] = {
-        "id": response_id, "object": "response", "created_at": created,
+        "id": ctx.response_id, "object": "response", "created_at": created,
         "status": "incomplete" if short else "completed" if done else "in_progress",
         "background": False, "completed_at": created + 1 if done and not short else None, "error": None,
         "frequency_penalty": 0.0, "presence_penalty": 0.0,

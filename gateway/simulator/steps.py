@@ -113,19 +113,3 @@ def think(text: str, tokens: int | None = None) -> Reasoning:
     """Reasoning with a summary; billed as twice the summary's pieces unless `tokens` says otherwise."""
     pieces = split(text)
     return Reasoning(pieces, tokens if tokens is not None else 64 * (1 + len(pieces) // 32))
-
-
-def limited(reply: Reply, limit: int | None) -> Reply:
-    """Cut the text at the client's output limit, as a provider does. Tool calls are never cut."""
-    if limit is None or limit < 1 or any(isinstance(s, Call | Compaction) for s in reply.steps):
-        return reply
-    left = limit
-    steps: list[Step] = []
-    for step in reply.steps:
-        if isinstance(step, Text):
-            if len(step.pieces) > left:
-                steps.append(Text(step.pieces[:left]))
-                return Reply(tuple(steps), reply.fault, reply.usage, reply.stream, reply.delay_ms, "length")
-            left -= len(step.pieces)
-        steps.append(step)
-    return reply

@@ -13,8 +13,10 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
-from .steps import Call, Reasoning, Record, Step, Text
+from .knobs import Knobs
+from .steps import Call, Compaction, Reasoning, Record, Reply, Step, Text
 from .view import View
 
 _BYTES_PER_TOKEN = 4
@@ -104,15 +106,51 @@ def output_tokens(step: Step) -> int:
     return 64
 
 
-def count(view: View, raw: bytes, steps: tuple[Step, ...], cached: int) -> Usage:
-    """The usage of one exchange."""
-    total = max(len(raw) // _BYTES_PER_TOKEN, 1)
+def limited(reply: Reply, limit: int | None) -> Reply:
+    """Stop at the client's output limit, as a provider does: reasoning counts, and a call that does not fit is not made."""
+    if limit is None or limit < 1:
+        return reply
+    left, steps = limit, list[Step]()
+    for step in reply.steps:
+        tokens = output_tokens(step)
+        if tokens > left and not isinstance(step, Compaction):
+            return structs.replace(reply, steps=(*steps, *_first(step, left, tokens)), finish="length")
+        left -= tokens
+        steps.append(step)
+    return reply
+
+
+def _first(step: Step, left: int, tokens: int) -> tuple[Step, ...]:
+    """What of a step was made when `left` of its tokens were."""
+    if isinstance(step, Text) and left:
+        return (Text(step.pieces[:left]),)
+    if isinstance(step, Reasoning) and left:
+        return (Reasoning(step.pieces[: len(step.pieces) * left // tokens], left),)
+    return ()
+
+
+def shares(step: Step, deltas: int, hidden: int = 0) -> list[int]:
+    """The tokens of each of a step's deltas; `hidden` ones were generated before the first, with nothing to show for them."""
+    tokens = output_tokens(step)
+    parts = [tokens * (i + 1) // deltas - tokens * i // deltas for i in range(deltas)]
+    return [parts[0] + hidden, *parts[1:]] if parts else []
+
+
+def count(view: View, raw: bytes, steps: tuple[Step, ...], cached: int, knobs: Knobs) -> Usage:
+    """The usage of one exchange. Never more prompt tokens than the body has bytes: no byte-level BPE makes more."""
+    given = len(raw) // _BYTES_PER_TOKEN if knobs.prompt_tokens is None else min(knobs.prompt_tokens, len(raw))
+    total = max(given, 1)
     reasoning = sum(s.tokens for s in steps if isinstance(s, Reasoning))
     written = 0
-    if view.dialect in ("messages", "converse"):
-        marked = (b'"cache_control"' in raw or b'"cachePoint"' in raw) and total >= _LEAST_CACHED
-        cached = cached if marked else 0
-        written = max(total - cached - 4, 0) if marked else 0
+    has_writes = view.dialect in ("messages", "converse")
+    is_marked = has_writes and (b'"cache_control"' in raw or b'"cachePoint"' in raw)
+    if knobs.cached_share is not None or knobs.written_share is not None:
+        cached = int(total * min(knobs.cached_share or 0.0, 1.0))
+        written = min(int(total * (knobs.written_share or 0.0)), total - cached) if is_marked else 0
+    elif has_writes:
+        is_cached = is_marked and total >= _LEAST_CACHED
+        cached = cached if is_cached else 0
+        written = max(total - cached - 4, 0) if is_cached else 0
     return Usage(total, min(cached, total), written, sum(map(output_tokens, steps)), reasoning)
 
 

@@ -9,7 +9,10 @@ import httpx
 import pytest
 
 from gateway.controlplane.admin import ROUTES, AdminApp, Resources, admin_token, identify
+from gateway.controlplane.budgets import Desk
 from gateway.controlplane.projections import Exporter, Projector, Queries
+from tests.controlplane.budgets.conftest import window
+from tests.controlplane.budgets.fakes import FakeBook
 
 TOKEN, SECRET = "the-admin-token", "the-workers-secret"
 BEARER = {"authorization": f"Bearer {TOKEN}"}
@@ -22,17 +25,23 @@ def resources(journal: Path, tmp_path: Path) -> Resources:
     while projector.step():
         pass
     projector.stop()
-    return Resources(exporter, Queries(tmp_path / "ledger.sqlite3"), lambda: projector.is_caught_up)
+    return Resources(exporter, Queries(tmp_path / "ledger.sqlite3"), lambda: projector.is_caught_up, desk())
+
+
+def desk(book: FakeBook | None = None) -> Desk:
+    """Two budgets of one team, one of the organisation."""
+    windows = (window("team", "platform"), window("team", "platform", period="daily"), window("org", ""))
+    return Desk(book or FakeBook(), windows)
 
 
 def ask(resources: Resources, path: str, peer: str = "127.0.0.1", *, method: str = "GET", public: bool = False,
-        headers: dict[str, str] | None = None) -> httpx.Response:  # fmt: skip
+        headers: dict[str, str] | None = None, body: object = None) -> httpx.Response:  # fmt: skip
     app = AdminApp(resources, token=TOKEN, forward_secret=SECRET, is_metrics_public=public)
 
     async def go() -> httpx.Response:
         transport = httpx.ASGITransport(app=app, client=(peer, 4711))
         async with httpx.AsyncClient(transport=transport, base_url="http://admin") as client:
-            return await client.request(method, path, headers=headers)
+            return await client.request(method, path, headers=headers, json=body)
 
     return asyncio.run(go())
 
@@ -166,10 +175,73 @@ def test_unknown_paths_and_methods(resources: Resources) -> None:
 
 def test_no_ledger_yet_is_a_503(tmp_path: Path) -> None:
     """Health and metrics are there before the first record is."""
-    resources = Resources(Exporter("t"), Queries(tmp_path / "absent"), lambda: False)
+    resources = Resources(Exporter("t"), Queries(tmp_path / "absent"), lambda: False, desk())
     assert ask(resources, "/-/spend", headers=BEARER).status_code == 503
     assert ask(resources, "/-/readyz").status_code == 503
     assert ask(resources, "/-/metrics").status_code == 200
+
+
+def test_budgets_are_listed_and_corrected(resources: Resources) -> None:
+    """Exact texts beside integers; an entry says who, from where, when and why."""
+    rows = ask(resources, "/-/budgets", headers=BEARER).json()["rows"]
+    assert [(row["level"], row["id"], row["period"]) for row in rows] == [
+        ("org", "", "monthly"), ("team", "platform", "monthly"), ("team", "platform", "daily"),
+    ]  # fmt: skip
+    path = "/-/budgets/corrections"
+    body = {"account": "team:platform", "period": "daily", "amount_usd": "-1.25", "reason": "refund", "by": "fin"}
+    made = ask(resources, path, method="POST", headers=BEARER, body=body)
+    assert made.status_code == 201
+    entry = made.json()["correction"]
+    assert (entry["amount_nusd"], entry["reason"], entry["by"]) == (
+        -1_250_000_000,
+        "refund",
+        "fin (admin API, 127.0.0.1)",
+    )
+    assert ask(resources, path, headers=BEARER).json()["rows"] == [entry]
+    assert ask(resources, f"{path}?bucket=other", headers=BEARER).json()["rows"] == []
+    (row,) = [row for row in ask(resources, "/-/budgets?account=team:platform", headers=BEARER).json()["rows"]
+              if row["period"] == "daily"]  # fmt: skip
+    assert (row["spent_usd"], row["bucket"]) == ("-1.250000", entry["bucket"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"account": "team:platform", "amount_usd": "1", "reason": "several budgets"},
+        {"account": "team:nobody", "amount_usd": "1", "reason": "x"},
+        {"bucket": "no such", "amount_usd": "1", "reason": "x"},
+        {"account": "org", "amount_usd": 1.5, "reason": "a float is not exact"},
+        {"account": "org", "amount_usd": "0", "reason": "x"},
+        {"account": "org", "amount_usd": "1", "reason": " "},
+        {"account": "org", "amount_usd": "1", "reason": "x", "typo": 1},
+        ["no object"],
+        None,
+    ],
+)
+def test_a_bad_correction_changes_nothing(resources: Resources, body: object) -> None:
+    """400 with what to write instead."""
+    made = ask(resources, "/-/budgets/corrections", method="POST", headers=BEARER, body=body)
+    assert (made.status_code, made.json()["error"]["code"]) == (400, "bad_request")
+    assert ask(resources, "/-/budgets/corrections", headers=BEARER).json()["rows"] == []
+
+
+def test_a_correction_needs_the_token_and_a_small_body(resources: Resources) -> None:
+    """Loopback is not enough."""
+    path, body = "/-/budgets/corrections", {"account": "org", "amount_usd": "1", "reason": "x"}
+    assert ask(resources, path, method="POST", body=body).status_code == 401
+    big = ask(resources, path, method="POST", headers=BEARER, body={**body, "reason": "x" * 70_000})
+    assert big.status_code == 413
+    response = ask(resources, path, method="DELETE", headers=BEARER)
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD, POST")
+
+
+def test_no_budget_store_is_a_503(resources: Resources, tmp_path: Path) -> None:
+    """The rest of the admin API goes on."""
+    down = Resources(Exporter("t"), Queries(tmp_path / "absent"), lambda: True, desk(FakeBook(is_down=True)))
+    assert ask(down, "/-/budgets", headers=BEARER).json()["error"]["code"] == "budgets_unavailable"
+    body = {"account": "org", "amount_usd": "1", "reason": "x"}
+    assert ask(down, "/-/budgets/corrections", method="POST", headers=BEARER, body=body).status_code == 503
+    assert ask(down, "/-/readyz").status_code == 200
 
 
 def test_the_token_is_made_once_and_private(tmp_path: Path) -> None:

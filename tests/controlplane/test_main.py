@@ -1,5 +1,6 @@
 """The control-plane process: starts, survives kill -9, ends with its supervisor, and never shares its port."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -12,7 +13,10 @@ from random import Random
 import httpx
 import pytest
 
+from gateway.base.config.watch import FileWatch
 from gateway.base.journal import JournalWriter, open_run
+from gateway.controlplane.main import _follow
+from tests.harness import wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -101,6 +105,28 @@ def test_it_ends_with_its_supervisor(start: Callable[[], Process]) -> None:
     process = start()
     process.let_go()
     assert process.process.wait(20) == 0
+
+
+def test_it_follows_the_file_and_keeps_the_last_good_budgets(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Each good version is taken once; a bad one changes nothing and is said."""
+    file, taken = tmp_path / "last-good.yaml", []
+
+    def write(text: str) -> None:
+        (tmp_path / "new").write_text(text)
+        (tmp_path / "new").replace(file)
+
+    async def go() -> None:
+        task = asyncio.create_task(_follow(FileWatch(str(file), is_taken=False), "", taken.append))
+        write("budgets: { org: { limit: 5 } }")
+        await asyncio.to_thread(wait_until, lambda: len(taken) == 1)
+        write("budgets: { org: { limit: -5 } }")
+        await asyncio.to_thread(wait_until, lambda: "config_rejected" in capfd.readouterr().err)
+        write("budgets: { org: { limit: 7 } }")
+        await asyncio.to_thread(wait_until, lambda: len(taken) == 2)
+        task.cancel()
+
+    asyncio.run(go())
+    assert [windows[0].limit_nusd for windows in taken] == [5 * 10**9, 7 * 10**9]
 
 
 def test_a_taken_port_is_an_error(start: Callable[[], Process]) -> None:

@@ -237,10 +237,11 @@ def test_a_row_says_what_its_frame_said(tmp_path: Path, done_of: Callable[..., b
     principal = b'{"key":"k\\u0000\xc3\xa9","org":"o","team":"t","user":"u","tags":{"a":"b"},"cost_center":"cc"}'
     usage = Usage(1, 2, 3, 4, 5, 6)
     writer, _ = open_run(tmp_path / "journal", 0, run_id="a" * 12, version="t")
-    digest = writer.append(
+    writer.append(
         done_of("req_1", ts="2026-11-21T05:48:12.123Z", principal=msgspec.Raw(principal), usage=usage, verdicts="pii:redacted",
                 hops=[msgspec.Raw(b'{"model":"x"}')], is_stream=False, **fields)
     )  # fmt: skip
+    digest = writer.head
     writer.append(done_of("req_2", ts="2026-11-21T05:48:11Z"))
     writer.close()
     project(tmp_path / "journal", tmp_path / "ledger.sqlite3")

@@ -46,7 +46,7 @@ def play(path: str, body: Any, state: State | None = None, method: str = "POST",
 
 def payload(made: Answer) -> bytes:
     """All bytes of an answer."""
-    return b"".join(data for _, data in made.delivery.writes)
+    return b"".join(data for _, data, _ in made.delivery.writes)
 
 
 def events(data: bytes) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.simulator.answer import State
+from gateway.simulator.context import UNTIMED
 from gateway.simulator.deliver import of_json, of_stream
 from gateway.simulator.knobs import Knobs
 from gateway.simulator.log import RequestLog
@@ -190,48 +191,50 @@ def test_tokens_header_sets_the_number_of_deltas() -> None:
         assert got[-1]["response"]["usage"]["output_tokens"] == count
 
 
-EVENTS = [(b"open", False), (b"one", True), (b"two", True), (b"end", False)]
+EVENTS = [(b"open", UNTIMED), (b"one", 1), (b"two", 2), (b"end", UNTIMED)]
 TIMED = [
-    (Knobs(), [(0, b"openonetwoend")]),
-    (Knobs(first_token_ms=5), [(0, b"open"), (5, b"one"), (5, b"twoend")]),
-    (Knobs(first_token_ms=5, token_ms=2), [(0, b"open"), (5, b"one"), (7, b"twoend")]),
-    (Knobs(token_ms=2, chunk_bytes=4), [(0, b"open"), (0, b"one"), (2, b"twoe"), (2, b"nd")]),
+    (Knobs(), [(0, b"openonetwoend", 4)]),
+    (Knobs(first_token_ms=5), [(0, b"open", 0), (5, b"one", 1), (5, b"twoend", 3)]),
+    (Knobs(first_token_ms=5, token_ms=2), [(0, b"open", 0), (5, b"one", 1), (7, b"twoend", 3)]),
+    (Knobs(token_ms=2, chunk_bytes=4), [(0, b"open", 0), (0, b"one", 1), (2, b"twoe", 3), (2, b"nd", 0)]),
 ]
 
 
 @pytest.mark.parametrize(("knobs", "writes"), TIMED)
-def test_writes_are_timed(knobs: Knobs, writes: list[tuple[float, bytes]]) -> None:
-    """The opening goes at once, deltas at their times, what follows a delta goes with it."""
-    assert list(of_stream(EVENTS, Fault(), knobs, lambda n: b"").writes) == writes
+def test_writes_are_timed(knobs: Knobs, writes: list[tuple[float, bytes, int]]) -> None:
+    """The opening goes at once, deltas at their times, what follows a delta goes with it; of four tokens one had no delta."""
+    assert list(of_stream(EVENTS, Fault(), knobs, 4, lambda n: b"").writes) == writes
 
 
 @pytest.mark.parametrize("size", range(1, 14))
 def test_chunks_join_to_the_same_bytes(size: int) -> None:
     """Cutting changes borders, not bytes."""
-    writes = of_stream(EVENTS, Fault(), Knobs(chunk_bytes=size), lambda n: b"").writes
-    assert b"".join(d for _, d in writes) == b"openonetwoend"
-    assert max(len(d) for _, d in writes) <= size
+    writes = of_stream(EVENTS, Fault(), Knobs(chunk_bytes=size), 3, lambda n: b"").writes
+    assert b"".join(d for _, d, _ in writes) == b"openonetwoend"
+    assert max(len(d) for _, d, _ in writes) <= size
 
 
 @pytest.mark.parametrize(
-    ("fault", "data", "ending"),
+    ("fault", "data", "ending", "tokens"),
     [
-        (Fault("cut", after=2), b"openone", "cut"),
-        (Fault("cut", at=5), b"openo", "cut"),
-        (Fault("cut", at=0, reset=True), b"", "reset"),
-        (Fault("stall", after=1), b"open", "stall"),
-        (Fault("in_stream_error", after=1), b"open!1", "end"),
+        (Fault("cut", after=2), b"openone", "cut", 1),
+        (Fault("cut", at=5), b"openo", "cut", 1),
+        (Fault("cut", at=0, reset=True), b"", "reset", 0),
+        (Fault("stall", after=3), b"openonetwo", "stall", 3),
+        (Fault("in_stream_error", after=1), b"open!1", "end", 0),
     ],
 )
-def test_faults_end_a_stream(fault: Fault, data: bytes, ending: str) -> None:
-    """Each fault leaves what came before it and ends in its own way."""
-    made = of_stream(EVENTS, fault, Knobs(token_ms=1), lambda n: b"!%d" % n)
-    assert (b"".join(d for _, d in made.writes), made.ending) == (data, ending)
+@pytest.mark.parametrize("token_ms", [0, 1])
+def test_faults_end_a_stream(fault: Fault, data: bytes, ending: str, tokens: int, token_ms: int) -> None:
+    """Each fault leaves what came before it, with the tokens of that, and ends in its own way."""
+    made = of_stream(EVENTS, fault, Knobs(token_ms=token_ms), 4, lambda n: b"!%d" % n)
+    assert (b"".join(d for _, d, _ in made.writes), made.ending) == (data, ending)
+    assert sum(t for _, _, t in made.writes) == tokens
 
 
 def test_json_comes_when_its_last_token_would() -> None:
     """A paced JSON answer takes as long as the stream would."""
-    assert of_json(b"{}", Fault(), Knobs(first_token_ms=100, token_ms=10), 11).writes == ((200, b"{}"),)
+    assert of_json(b"{}", Fault(), Knobs(first_token_ms=100, token_ms=10), 11).writes == ((200, b"{}", 11),)
     assert of_json(b"{...}", Fault("cut"), Knobs(), 1).ending == "cut"
 
 

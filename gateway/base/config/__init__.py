@@ -1,7 +1,8 @@
 """The configuration file: structs that are its reference, and the reader that explains what is wrong."""
 
+from gateway.base.config.budgets import check_cascades, windows_of
+from gateway.base.config.error import ConfigError
 from gateway.base.config.load import (
-    ConfigError,
     Loaded,
     is_placeholder,
     load,
@@ -11,6 +12,7 @@ from gateway.base.config.load import (
     parse,
 )
 from gateway.base.config.schema import (
+    BudgetsConfig,
     GatewayConfig,
     KeyConfig,
     LimitsConfig,
@@ -22,6 +24,7 @@ from gateway.base.config.schema import (
 )
 
 __all__ = [
+    "BudgetsConfig",
     "ConfigError",
     "GatewayConfig",
     "KeyConfig",
@@ -32,10 +35,12 @@ __all__ = [
     "ProviderConfig",
     "ServerConfig",
     "TimeoutsConfig",
+    "check_cascades",
     "is_placeholder",
     "load",
     "load_config",
     "load_elsewhere",
     "load_or_kept",
     "parse",
+    "windows_of",
 ]

@@ -13,26 +13,19 @@ from typing import TypeVar
 import msgspec
 import yaml
 
+from gateway.base.config.budgets import windows_of
+from gateway.base.config.error import ConfigError
 from gateway.base.config.schema import NOT_SERVED_YET, GatewayConfig
 from gateway.base.core.struct import Config, Record
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}")
 _UNSET = "unset-variable"
 _T = TypeVar("_T")
+_Step = str | int
+_ENTRY = "[...]"
+_STEP = re.compile(r"\.(\w+)|\[(\d+)\]|\[\.\.\.\]")
 _AT = re.compile(r" - at `(?P<path>[^`]*)`$")
 _UNKNOWN = re.compile(r"^Object contains unknown field `(?P<field>[^`]*)`")
-
-
-class ConfigError(Exception):
-    """The file cannot be used. `path` is a JSONPath-like place, `value` what stands there, `hint` the way out."""
-
-    def __init__(self, source: str, path: str, problem: str, hint: str = "") -> None:
-        super().__init__(f"{source}: `{path}` {problem}")
-        self.source, self.path, self.problem, self.hint = source, path, problem, hint
-
-    def __str__(self) -> str:
-        text = f"error: {self.source}: `{self.path}` {self.problem}"
-        return f"{text}\nhint: {self.hint}" if self.hint else text
 
 
 class Loaded(Record, frozen=True):
@@ -128,7 +121,7 @@ def parse(
     """
     try:
         values = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader subclass
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as exc:
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:  # ValueError: no UTF-8, or an endless number
         mark = getattr(exc, "problem_mark", None)
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "$"
         raise ConfigError(source, place, f"is not valid YAML: {getattr(exc, 'problem', None) or exc}") from exc
@@ -146,6 +139,8 @@ def parse(
         config = msgspec.convert(filled, GatewayConfig)
     except msgspec.ValidationError as exc:
         raise _explain(exc, filled, source) from exc
+    if not is_elsewhere:  # there an amount may be a placeholder
+        windows_of(config.budgets, source)
     return Loaded(config, hashlib.sha256(text).hexdigest()[:12], source)
 
 
@@ -178,66 +173,81 @@ def _explain(exc: msgspec.ValidationError, values: object, source: str) -> Confi
     """msgspec's message → ours: the place, the value that stands there, the nearest right name."""
     text = str(exc)
     at = _AT.search(text)
-    path = _name_entry(at["path"], values) if at else "$"
+    steps = _named(at["path"], values, text) if at else []
+    path = _path(steps)
     problem = _AT.sub("", text)
     unknown = _UNKNOWN.match(problem)
     if unknown is None:
-        if _is_secret(path):
+        if steps and steps[-1] in _SECRETS:
             return ConfigError(source, path, f"is wrong: {problem}")
-        found = _value_at(values, path)
-        return ConfigError(source, path, f"is {found!r}: {problem}" if found is not None else f"is wrong: {problem}")
-    name = unknown["field"]
-    known = _fields_at(path)
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}" if known else ""
-    return ConfigError(source, f"{path}.{name}", "is not a known field", hint)
+        found = _value_at(values, steps)
+        is_shown = isinstance(found, str | int | float | bool)
+        hint = _nearest(found, _choices(_type_at(steps))) if isinstance(found, str) else ""
+        return ConfigError(source, path, f"is {found!r}: {problem}" if is_shown else f"is wrong: {problem}", hint)
+    struct = _struct_of(_type_at(steps))
+    fields = [f.encode_name for f in msgspec.structs.fields(struct)] if struct else []
+    return ConfigError(source, f"{path}.{unknown['field']}", "is not a known field", _nearest(unknown["field"], fields))
 
 
-def _name_entry(path: str, values: object) -> str:
-    """msgspec writes `[...]` for the entry of a mapping: find which entry it is by checking each alone."""
-    section, mark, rest = path.partition("[...]")
-    if not mark:
-        return path
-    entries: object = values
-    for step in _steps(section):
-        entries = entries.get(step) if isinstance(entries, dict) else None
-    for name, entry in entries.items() if isinstance(entries, dict) else ():
-        alone: dict[str, object] = {name: entry}
-        for step in reversed(_steps(section)):
-            alone = {step: alone}
-        try:
-            msgspec.convert(alone, GatewayConfig)
-        except msgspec.ValidationError:
-            return f"{section}.{name}{rest}"
-    return path
+def _nearest(written: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(written, known, n=1)
+    return f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}" if known else ""
 
 
-def _is_secret(path: str) -> bool:
-    return path.rsplit(".", 1)[-1] in {"key", "api_key", "token"}
+_SECRETS = {"key", "api_key", "token"}
 
 
-def _steps(path: str) -> list[str]:
-    return [step for step in re.split(r"\.|\[", path.replace("]", ""))[1:] if step]
+def _named(path: str, values: object, text: str) -> list[_Step]:
+    """The steps to what msgspec complains of. It writes `[...]` for an entry of a mapping: the one that, alone in it, gets the same `text`."""
+    steps: list[_Step] = [int(index) if index else name or _ENTRY for name, index in _STEP.findall(path)]
+    for i, step in enumerate(steps):
+        entries = _value_at(values, steps[:i])
+        if step != _ENTRY or not isinstance(entries, dict):
+            continue
+        for name in entries:
+            alone = _with_only(values, steps[:i], name)
+            try:
+                msgspec.convert(alone, GatewayConfig)
+            except msgspec.ValidationError as exc:
+                if str(exc) == text:
+                    steps[i], values = name, alone
+                    break
+    return steps
 
 
-def _value_at(values: object, path: str) -> object:
-    for step in _steps(path):
-        if isinstance(values, dict) and step in values:
-            values = values[step]
-        elif isinstance(values, list) and step.isdigit() and int(step) < len(values):
-            values = values[int(step)]
+def _with_only(value: object, steps: list[_Step], name: str) -> object:
+    """`value` where the mapping at `steps` holds its entry `name` alone."""
+    if isinstance(value, list):
+        return [_with_only(v, steps[1:], name) if i == steps[0] else v for i, v in enumerate(value)]
+    assert isinstance(value, dict)
+    return {**value, steps[0]: _with_only(value[steps[0]], steps[1:], name)} if steps else {name: value[name]}
+
+
+def _path(steps: list[_Step]) -> str:
+    return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+
+
+def _value_at(values: object, steps: list[_Step]) -> object:
+    for step in steps:
+        if isinstance(values, dict):
+            values = values.get(step)
         else:
-            return None
-    return values if isinstance(values, str | int | float | bool) else None
+            values = values[step] if isinstance(values, list) and isinstance(step, int) else None
+    return values
 
 
-def _fields_at(path: str) -> list[str]:
-    """Field names of the struct at `path` (msgspec writes `[...]` for any key of a mapping)."""
+def _type_at(steps: list[_Step]) -> object:
     current: object = GatewayConfig
-    for step in _steps(path):
+    for step in steps:
         current = _inner(current, step)
-    struct = _struct_of(current)
-    return [f.name for f in msgspec.structs.fields(struct)] if struct else []
+    return current
+
+
+def _choices(kind: object) -> list[str]:
+    """The words that a type allows, where it names them."""
+    if typing.get_origin(kind) is typing.Literal:
+        return list(typing.get_args(kind))
+    return [word for arg in typing.get_args(kind) for word in _choices(arg)]
 
 
 def _struct_of(kind: object) -> type[Config] | None:
@@ -248,9 +258,9 @@ def _struct_of(kind: object) -> type[Config] | None:
     return None
 
 
-def _inner(kind: object, step: str) -> object:
+def _inner(kind: object, step: _Step) -> object:
     struct = _struct_of(kind)
-    if struct:
+    if struct and isinstance(step, str):
         return typing.get_type_hints(struct, include_extras=True).get(step, object)
     if typing.get_origin(kind) is typing.Annotated:
         return _inner(typing.get_args(kind)[0], step)

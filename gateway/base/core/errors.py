@@ -2,9 +2,9 @@
 
     GatewayError
       ClientFault    BadRequest · UnknownRoute · UnknownModel · KeyRejected · ModelForbidden · UnpricedModel
-                     BodyTooLarge · BodyTimeout · Unsupported
+                     BudgetExceeded · BodyTooLarge · BodyTimeout · Unsupported
       UpstreamFault  ConnectFailed · TimedOut · UpstreamProtocolError · ResponseTooLarge · ProviderError
-      OurFault       NoDeployment · Overloaded · JournalUnavailable · Bug
+      OurFault       NoDeployment · Overloaded · JournalUnavailable · BudgetUnproven · Bug
 
 Each has a stable `code`, an HTTP `status` and `is_retryable`; docs/reference/errors.md lists them all (a test compares).
 """
@@ -75,6 +75,13 @@ class UnpricedModel(ClientFault):
 
     code = "unpriced_model"
     status = 403
+
+
+class BudgetExceeded(ClientFault):
+    """A budget cannot pay for the request; details name its level, id, limit, spend and reset."""
+
+    code = "budget_exceeded"
+    status = 429
 
 
 class BodyTooLarge(ClientFault):
@@ -184,6 +191,14 @@ class JournalUnavailable(OurFault):
     """The journal cannot be written (a full disk): nothing is sent that could not be recorded."""
 
     code = "journal_unavailable"
+    status = 503
+    is_retryable = True
+
+
+class BudgetUnproven(OurFault):
+    """A hard budget's state cannot be known now (its store is down or just came back), so nothing is spent."""
+
+    code = "budget_unproven"
     status = 503
     is_retryable = True
 

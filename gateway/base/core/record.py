@@ -55,7 +55,7 @@ class DoneFrame(Record, frozen=True, tag_field="k", tag="done"):
     cost_nusd: int
     cost_basis: CostBasis
     price_version: str
-    hops: list[Raw]
+    hops: list[dict[str, str]]
     verdicts: str
     policy_version: str
     latency_ms: float

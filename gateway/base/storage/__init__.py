@@ -1,8 +1,13 @@
-"""Where state lives between runs: ports that rooms know, and the embedded SQLite behind them."""
+"""Where state lives between runs: ports that rooms know, and the embedded SQLite behind them.
 
+Leases have a port of their own (leases.py); across nodes they are in Redis (redis/, imported only where it is configured).
+"""
+
+from gateway.base.storage.node import node_id
 from gateway.base.storage.ports import KeyChanges, KeyFeed, KeyStore, NewKey, StorageError, StoredKey
 from gateway.base.storage.secret import PREFIX, ServerSecret, hint_of
 from gateway.base.storage.sqlite.keys import SqliteKeys, open_keys
+from gateway.base.storage.sqlite.leases import SqliteLeases
 
 __all__ = [
     "PREFIX",
@@ -12,8 +17,10 @@ __all__ = [
     "NewKey",
     "ServerSecret",
     "SqliteKeys",
+    "SqliteLeases",
     "StorageError",
     "StoredKey",
     "hint_of",
+    "node_id",
     "open_keys",
 ]

@@ -94,9 +94,18 @@ PROJECTION_ERRORS = Metric(
     "agentcc_projection_errors_total", "counter", "Times the ledger could not be written (a full disk); it is tried again",
     "errors",
 )  # fmt: skip
+_BUDGET = ("level", "account", "models", "period")
+BUDGET_SPENT = Metric(
+    "agentcc_budget_spent_usd", "gauge", "Spent of a budget's current period, corrections included", "USD", _BUDGET,
+    per_unit=1_000_000_000,
+)  # fmt: skip
+BUDGET_LIMIT = Metric(
+    "agentcc_budget_limit_usd", "gauge", "A budget's limit in force: with raises and what rolled over", "USD", _BUDGET,
+    per_unit=1_000_000_000,
+)  # fmt: skip
 BUILD = Metric("agentcc_build_info", "gauge", "Always 1; the version is a label", "", ("version",))
 
 METRICS: tuple[Metric, ...] = (
     COST, TOKENS, REQUESTS, CACHE_HITS, CACHE_MISSES, DURATION, FIRST_BYTE, OVERHEAD, RESTARTS, BAD_LINES, LAG,
-    PROJECTION_ERRORS, BUILD,
+    PROJECTION_ERRORS, BUDGET_SPENT, BUDGET_LIMIT, BUILD,
 )  # fmt: skip

@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from inspect import iscoroutinefunction
+from typing import Any, cast
 from urllib.parse import parse_qsl
 
 from gateway.base.telemetry.log import log
 from gateway.controlplane.admin.caller import Caller, identify
-from gateway.controlplane.admin.resources import ROUTES, Access, Refused, Reply, Resources
+from gateway.controlplane.admin.reply import Refused, Reply
+from gateway.controlplane.admin.resources import ROUTES, Access, Resources, Route
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _MAX_FIELDS = 32
+_MAX_BODY_BYTES = 65_536
 
 
 class AdminApp:
@@ -29,7 +32,7 @@ class AdminApp:
         if scope["type"] != "http":
             raise ValueError(f"no such protocol here: {scope['type']}")  # ASGI's way to decline lifespan
         try:
-            reply = await self._answer(scope)
+            reply = await self._answer(scope, receive)
         except Refused as exc:
             reply = exc.reply
         except Exception as exc:  # noqa: BLE001 - one request's bug is that request's 500
@@ -37,21 +40,25 @@ class AdminApp:
             reply = Refused(500, "internal_error", "the control plane made a mistake; its log says more").reply
         await _send(send, reply, is_head=scope["method"] == "HEAD")
 
-    async def _answer(self, scope: Scope) -> Reply:
+    async def _answer(self, scope: Scope, receive: Receive) -> Reply:
         client = scope.get("client") or ("", 0)
         caller = identify(scope["headers"], client[0], self._token, self._forward_secret)
         route = ROUTES.get(scope["path"])
         if route is None:
             raise Refused(404, "unknown_route", f"no such resource; there are {', '.join(ROUTES)}")
-        access, resource = route
-        if not self._may(access, caller):
+        if not self._may(route.access, caller):
             raise Refused(
                 401, "admin_token_required", "send `authorization: Bearer <token>`; the token is `server.admin.token`, "
                 "or in the file `admin.token` of the gateway's `data_dir`", ("www-authenticate", 'Bearer realm="agentcc"'),
             )  # fmt: skip
+        if scope["method"] == "POST" and route.post is not None:
+            return await route.post(self._resources, await _body(receive), caller)
         if scope["method"] not in {"GET", "HEAD"}:
-            raise Refused(405, "method_not_allowed", "this resource is read with GET", ("allow", "GET, HEAD"))
-        return await asyncio.to_thread(resource, self._resources, _query(scope["query_string"]))
+            raise _not_allowed(route)
+        query = _query(scope["query_string"])
+        if iscoroutinefunction(route.get):
+            return cast(Reply, await route.get(self._resources, query))
+        return cast(Reply, await asyncio.to_thread(route.get, self._resources, query))
 
     def _may(self, access: Access, caller: Caller) -> bool:
         if caller.is_admin:
@@ -59,6 +66,24 @@ class AdminApp:
         if access == "metrics" and self._is_metrics_public:
             return True
         return access != "token" and caller.is_local()
+
+
+def _not_allowed(route: Route) -> Refused:
+    methods = "GET, HEAD, POST" if route.post else "GET, HEAD"
+    return Refused(405, "method_not_allowed", f"this resource takes {methods}", ("allow", methods))
+
+
+async def _body(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused(400, "bad_request", "the body did not arrive")
+        body += message.get("body", b"")
+        if len(body) > _MAX_BODY_BYTES:
+            raise Refused(413, "body_too_large", f"at most {_MAX_BODY_BYTES:,} bytes")
+        if not message.get("more_body"):
+            return bytes(body)
 
 
 def _query(raw: bytes) -> Mapping[str, str]:

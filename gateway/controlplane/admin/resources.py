@@ -1,50 +1,35 @@
-"""The admin API's resources: query in, reply out. Blocking; the application runs them in a thread.
+"""The admin API's resources: query in, reply out. What is no coroutine blocks; the application runs it in a thread.
 
 Errors are JSON: {"error": {"code", "message"}}. Times are RFC 3339 or milliseconds since the epoch; money is nano-USD.
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-import msgspec
 from msgspec import Raw
 
 from gateway.base.core.struct import Record
 from gateway.base.journal import rfc3339
+from gateway.controlplane.admin.budgets import BudgetResources
+from gateway.controlplane.admin.caller import Caller
+from gateway.controlplane.admin.reply import Refused, Reply, as_reply
+from gateway.controlplane.budgets import Desk
 from gateway.controlplane.projections import Exporter, Queries
 from gateway.controlplane.projections.queries import FOREVER_MS, SPEND_BY
 
 Access = Literal["local", "metrics", "token"]
 
 _MAX_ROWS = 10_000
-_JSON = "application/json"
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
-_encode = msgspec.json.Encoder().encode
 
 
-class Reply(Record, frozen=True):
-    """Status, body and content type of one answer."""
-
-    status: int
-    body: bytes
-    content_type: str = _JSON
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-class Refused(Exception):
-    """The query cannot be answered: `status`, a stable `code`, and what to do instead."""
-
-    def __init__(self, status: int, code: str, message: str, *headers: tuple[str, str]) -> None:
-        super().__init__(message)
-        self.reply = Reply(status, _encode({"error": {"code": code, "message": message}}), _JSON, headers)
-
-
-class Resources:
+class Resources(BudgetResources):
     """What the routes answer from. `is_ready` says whether the journal as it stood at the start has been read."""
 
-    def __init__(self, exporter: Exporter, queries: Queries, is_ready: Callable[[], bool]) -> None:
+    def __init__(self, exporter: Exporter, queries: Queries, is_ready: Callable[[], bool], desk: Desk) -> None:
+        super().__init__(desk)
         self._exporter, self._queries, self._is_ready = exporter, queries, is_ready
 
     def metrics(self, query: Mapping[str, str]) -> Reply:
@@ -70,7 +55,7 @@ class Resources:
         rows = self._ask(lambda: self._queries.spend(by, since_ms, until_ms, _limit(query, 1000)))
         for row in rows:
             row["cost_usd"] = row["cost_nusd"] / 1e9
-        return Reply(200, _encode({"by": by, "rows": rows}))
+        return as_reply({"by": by, "rows": rows})
 
     def exchanges(self, query: Mapping[str, str]) -> Reply:
         """The latest exchanges, newest first; `request_id` or `session_id` choose some."""
@@ -79,7 +64,7 @@ class Resources:
                 _limit(query, 100), query.get("request_id", ""), query.get("session_id", "")
             )
         )
-        return Reply(200, _encode({"rows": [_exchange(row) for row in rows]}))
+        return as_reply({"rows": [_exchange(row) for row in rows]})
 
     @staticmethod
     def _ask(question: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -89,14 +74,26 @@ class Resources:
             raise Refused(503, "ledger_unavailable", f"the ledger cannot be read now: {exc}") from exc
 
 
-ROUTES: Mapping[str, tuple[Access, Callable[[Resources, Mapping[str, str]], Reply]]] = {
-    "/-/metrics": ("metrics", Resources.metrics),
-    "/-/healthz": ("local", Resources.healthz),
-    "/-/readyz": ("local", Resources.readyz),
-    "/-/spend": ("token", Resources.spend),
-    "/-/exchanges": ("token", Resources.exchanges),
+class Route(Record, frozen=True):
+    """Who may ask (`local`: without a token from loopback; `metrics`: also where `metrics_public` is set), and what.
+
+    `get` takes the query; a plain function blocks, so it is run in a thread. `post` takes the body.
+    """
+
+    access: Access
+    get: Callable[[Resources, Mapping[str, str]], Reply | Awaitable[Reply]]
+    post: Callable[[Resources, bytes, Caller], Awaitable[Reply]] | None = None
+
+
+ROUTES: Mapping[str, Route] = {
+    "/-/metrics": Route("metrics", Resources.metrics),
+    "/-/healthz": Route("local", Resources.healthz),
+    "/-/readyz": Route("local", Resources.readyz),
+    "/-/spend": Route("token", Resources.spend),
+    "/-/exchanges": Route("token", Resources.exchanges),
+    "/-/budgets": Route("token", Resources.budgets),
+    "/-/budgets/corrections": Route("token", Resources.corrections, Resources.correct),
 }
-"""Path → who may ask (`local`: without a token from loopback; `metrics`: also where `metrics_public` is set), and what."""
 
 
 def _exchange(row: dict[str, Any]) -> dict[str, Any]:

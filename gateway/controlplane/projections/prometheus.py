@@ -1,7 +1,7 @@
 """Totals → Prometheus text, through a registry of our own (never prometheus-client's global one)."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
@@ -18,8 +18,7 @@ class Exporter(Collector):
     def __init__(self, version: str) -> None:
         self._lock = threading.Lock()
         self._totals = new_totals()
-        self._gauges: dict[str, int] = {m.LAG.name: 0}
-        self._version = version
+        self._gauges: dict[str, Mapping[tuple[str, ...], int]] = {m.LAG.name: {(): 0}, m.BUILD.name: {(version,): 1}}
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
 
@@ -39,7 +38,11 @@ class Exporter(Collector):
 
     def set_lag(self, lag_bytes: int) -> None:
         """Journal bytes that are not projected yet."""
-        self._gauges[m.LAG.name] = lag_bytes
+        self.set_gauge(m.LAG, {(): lag_bytes})
+
+    def set_gauge(self, metric: m.Metric, values: Mapping[tuple[str, ...], int]) -> None:
+        """Replace all series of a gauge: label values → its integer unit."""
+        self._gauges[metric.name] = values
 
     def count_error(self) -> None:
         """The ledger could not be written once more."""
@@ -70,10 +73,8 @@ class Exporter(Collector):
             return _histogram(metric, values)
         if metric.kind == "gauge":
             gauge = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
-            if metric is m.BUILD:
-                gauge.add_metric([self._version], 1)
-            else:
-                gauge.add_metric([], self._gauges[metric.name])
+            for labels, value in self._gauges.get(metric.name, {}).items():
+                gauge.add_metric(labels, value / metric.per_unit)
             return gauge
         counter = CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
         if not metric.labels and not values:

@@ -100,7 +100,7 @@ class AsgiReply:
         self._is_finished = True
 
     def start(self, status: int, headers: Headers) -> None:
-        raw = [(n.encode("latin-1"), v.encode("latin-1")) for n, v in headers]
+        raw = [(n.encode(), v.encode()) for n, v in headers]  # as UTF-8, which they came as, and as RSGI has it
         self._put({"type": "http.response.start", "status": status, "headers": raw})
 
     def write(self, data: bytes) -> None:

@@ -8,11 +8,10 @@ when its transport is dropped; a cut body of known length raises, a broken chunk
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable
-from functools import partial
 from time import perf_counter
 from typing import Any
 
-from gateway.base.core.errors import BadRequest, BodyTimeout, BodyTooLarge
+from gateway.base.core.errors import BadRequest, BodyTooLarge
 from gateway.dataplane.edge.eager import run_eagerly
 from gateway.dataplane.edge.limits import check_length, declared_length, declares_more
 from gateway.dataplane.edge.local import local_answer
@@ -23,6 +22,8 @@ _EARLY_BYTES = 256 << 10
 _EARLY_DIGITS = 6
 _MOST_EARLY = 256
 """Bodies that are read before their key is known: 64 MiB at most."""
+_LATE_S = 0.25
+"""A short body that takes longer is no longer waited for before its sender is looked at."""
 _ACKNOWLEDGE_BYTES = 256 << 10  # a call per piece would cost more than it tells
 _FAILED_SEND = "PyErrAwaitable"
 """What Granian 2.8.7 gives back instead of queueing when the response's reader has gone (measured)."""
@@ -40,7 +41,7 @@ class RsgiIncoming:
         self._scope = scope
         self._proto = proto
         self._body = body
-        self.is_here = body is not None
+        self.is_here = body is not None and body.done()
         self.arrived = arrived or perf_counter()
         self._is_read = self.is_here
         self.method: str = scope.method
@@ -66,18 +67,16 @@ class RsgiIncoming:
         declared = declared_length(self.header("content-length"), limit)
         self._is_read = True
         try:
-            if self._body is not None:
+            if self.is_here:
                 data: bytes = self._body.result()
+            elif self._body is not None:
+                data = await self._body
             elif declared >= 0:
                 data = await self._proto()
             else:
                 data = await self._chunks(limit)
         except RuntimeError as exc:  # RSGIProtocolError: the connection broke
             raise BadRequest(_CUT) from exc
-        except asyncio.CancelledError:
-            if self._body is None:
-                raise
-            raise BodyTimeout("the request body did not arrive in time") from None
         check_length(declared, len(data))
         return data
 
@@ -94,6 +93,9 @@ class RsgiIncoming:
     async def discard(self, limit: int) -> None:
         """See `Incoming.discard`."""
         if self._is_read or declares_more(self.header("content-length"), limit):
+            return
+        if self._body is not None:
+            await self._body
             return
         size = 0
         async for chunk in self._proto:
@@ -167,7 +169,7 @@ class RsgiEdge:
         self._pipeline = pipeline
         self._loop = pipeline.loop
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._arriving: dict[Any, float] = {}
+        self._arriving: dict[Any, tuple[Any, Any, float]] = {}
         pipeline.is_expecting = lambda: bool(self._arriving)
 
     def app(self, scope: Any, proto: Any) -> Coroutine[Any, Any, object]:
@@ -197,30 +199,38 @@ class RsgiEdge:
         scope, proto = watcher.scope, watcher.proto
         if _is_short(scope) and len(self._arriving) < _MOST_EARLY:
             body = proto()
-            self._arriving[body] = arrived = perf_counter()
-            body.add_done_callback(partial(self._on_body, scope, proto, arrived))
+            self._arriving[body] = (scope, proto, perf_counter())
+            body.add_done_callback(self._begin)
         else:
             self._loop.call_soon_threadsafe(self._spawn, scope, proto)
 
     def _spawn(self, scope: Any, proto: Any) -> None:
-        task = self._loop.create_task(self.app(scope, proto))
+        self._keep(self._loop.create_task(self.app(scope, proto)))
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
+        """The loop itself holds tasks weakly."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _on_body(self, scope: Any, proto: Any, arrived: float, body: Any) -> None:
-        del self._arriving[body]
-        rest = run_eagerly(self._loop, self._serve(RsgiIncoming(scope, proto, arrived, body), proto))
-        if rest is not None:
-            self._tasks.add(rest)
-            rest.add_done_callback(self._tasks.discard)
+    def _begin(self, body: Any) -> None:
+        """Serve the request of a body that has come, or is late; once."""
+        request = self._arriving.pop(body, None)
+        if request is None:
+            return
+        scope, proto, arrived = request
+        incoming = RsgiIncoming(scope, proto, arrived, body)
+        work = self._serve(incoming, proto)
+        # who waits for a body is a task, which the clock can cancel
+        task = run_eagerly(self._loop, work) if incoming.is_here else self._loop.create_task(work)
+        if task is not None:
+            self._keep(task)
 
     def expire(self, now: float) -> None:
-        """Give up on early bodies that did not arrive in time; `now` is `perf_counter()` seconds."""
-        too_old = now - self._pipeline.policy.limits.body_timeout_ms / 1000
-        for body, arrived in list(self._arriving.items()):
-            if arrived > too_old:
+        """Begin with the requests whose bodies are late; `now` is `perf_counter()` seconds."""
+        for body, (_, _, arrived) in list(self._arriving.items()):
+            if now - arrived < _LATE_S:
                 return
-            body.cancel()
+            self._begin(body)
 
 
 def _is_short(scope: Any) -> bool:

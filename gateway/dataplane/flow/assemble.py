@@ -8,7 +8,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from gateway import _native
-from gateway.base.config import ConfigError, GatewayConfig, Loaded, ProviderConfig
+from gateway.base.config import ConfigError, GatewayConfig, Loaded, ProviderConfig, check_cascades, windows_of
+from gateway.base.core.accounts import Accounts
+from gateway.base.core.errors import UnknownModel, UnpricedModel, Unsupported
 from gateway.base.core.plan import Deployment, Provider, Signer, provider_called
 from gateway.base.core.price import Price, cost_nusd
 from gateway.base.core.usage import Usage
@@ -29,6 +31,7 @@ from gateway.dataplane.routing import Resolver
 from gateway.dataplane.wire import CODECS, DIALECTS
 
 _NO_KEY = "none"
+_ANY_DIALECT = "openai.chat"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t -~\x80-\xff]*")
 CLIENT_KEY = "client"
@@ -39,6 +42,7 @@ class Policy:
     """One version of everything that decides: immutable; a request pins the one it began with."""
 
     __slots__ = (
+        "accounts",
         "catalog",
         "config",
         "identity",
@@ -71,6 +75,7 @@ class Policy:
             known=catalog.models,
             translates=frozenset(CODECS),
         )
+        self.accounts = Accounts(windows_of(config.budgets, loaded.source))
         self.sealer = _native.Sealer(identity.derived_key("reasoning"))
 
     def price_of_answer(self, deployment: Deployment, answered: str) -> Price | None:
@@ -102,7 +107,20 @@ def assemble(loaded: Loaded, identity: Identity) -> Policy:
         raise ConfigError(loaded.source, "$.models.prices", f"is wrong: {exc}", "write `provider/model: {…}`") from exc
     providers = {name: _provider(name, row, loaded.source) for name, row in config.providers.items()}
     _check_aliases(config, providers, loaded.source)
-    return Policy(loaded, catalog, providers, identity)
+    policy = Policy(loaded, catalog, providers, identity)
+    check_cascades(config.budgets, loaded.source, lambda name: _problem(policy.resolver, name))
+    return policy
+
+
+def _problem(resolver: Resolver, model: str) -> str | None:
+    """Why a cascade cannot name `model`; None when it can."""
+    try:
+        resolver.resolve(model, _ANY_DIALECT)
+    except (UnknownModel, UnpricedModel) as error:
+        return error.message
+    except Unsupported:
+        pass  # not for clients of that dialect, maybe for others
+    return None
 
 
 def _provider(name: str, row: ProviderConfig, source: str) -> Provider:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from gateway.base.core.plan import Deployment
+    from gateway.dataplane.budget import Hold, Reach
     from gateway.dataplane.flow.assemble import Policy
 
 Headers = list[tuple[str, str]]
@@ -83,6 +84,10 @@ class Incoming(Protocol):
         """Read and forget up to `limit` bytes, so that the client gets to read our refusal."""
 
 
+class ClientLeft(Exception):
+    """The client has gone before anything was sent for it."""
+
+
 class Exchange(Struct, eq=False):
     """State of one exchange. Times are `perf_counter()` seconds; `started_at` is wall-clock seconds."""
 
@@ -102,6 +107,13 @@ class Exchange(Struct, eq=False):
     deployment: "Deployment | None" = None
     model_requested: str = ""
     hold_nusd: int = 0
+    """What it is expected to cost."""
+    hold: "Hold | None" = None
+    reach: "Reach | None" = None
+    """How far it can go; only under a hard budget."""
+    output_limit: int = 0
+    """The output tokens that a hard budget can pay for, where the client set no limit; else 0."""
+    hops: "list[dict[str, str]]" = []
     request_bytes: int = 0
     response_bytes: int = 0
     counted_bytes: int = 0
@@ -112,17 +124,24 @@ class Exchange(Struct, eq=False):
     is_stream: bool = False
     is_committed: bool = False
     is_settled: bool = False
-    is_timed_out: bool = False
     is_watched: bool = False
     body_deadline: float = 0.0
     last_write: float = 0.0
-    task: "asyncio.Task[Any] | None" = None
+    waits_for: "asyncio.Future[Any] | None" = None
+    """Before its dispatch: what it waits for just now, or its own task. Cancelled by `interrupt`."""
+    interrupted_by: Exception | None = None
     relay: object = None
     waiter: "asyncio.Future[None] | None" = None
 
+    def interrupt(self, why: Exception) -> None:
+        """End it with `why` while it waits before its dispatch; later this does nothing."""
+        if self.waits_for is not None and self.interrupted_by is None:
+            self.interrupted_by = why
+            self.waits_for.cancel()
+
     def release(self) -> None:
         """Forget who took part: they know each other in a circle, which would keep an answer until the collector comes."""
-        self.task = None
+        self.waits_for = None
         self.relay = None
         if self.is_settled:
             self.reply = self.incoming = _GONE

@@ -1,7 +1,9 @@
 """The `x-agentcc-*` headers of SPEC §5, on every answer, refusals included."""
 
+import json
 from time import perf_counter
 
+from gateway.base.core.money import usd
 from gateway.dataplane.flow.exchange import Exchange, Headers
 
 _NOTHING_SERVED = (
@@ -11,10 +13,9 @@ _NOTHING_SERVED = (
 )
 
 
-def usd(cost_nusd: int) -> str:
-    """Nano-USD as a decimal text in USD, 6 decimals or, where they are needed, 9: 1_234_567 → `0.001234567`."""
-    whole, nano = divmod(cost_nusd, 1_000_000_000)
-    return f"{whole}.{nano // 1000:06d}" if nano % 1000 == 0 else f"{whole}.{nano:09d}"
+def stream_headers(content_type: str) -> Headers:
+    """The headers of a stream of our own: no proxy is to keep or to gather its events."""
+    return [("content-type", content_type), ("cache-control", "no-cache"), ("x-accel-buffering", "no")]
 
 
 def stamp(headers: Headers, ex: Exchange, cost_nusd: int) -> Headers:
@@ -38,4 +39,8 @@ def stamp(headers: Headers, ex: Exchange, cost_nusd: int) -> Headers:
         headers.append(("x-agentcc-translation-drops", ex.drops))
     if ex.session_id:
         headers.append(("x-agentcc-session-id", ex.session_id))
+    if ex.hops:
+        headers.append(("x-agentcc-hops", json.dumps(ex.hops, separators=(",", ":"))))
+    if ex.output_limit:
+        headers.append(("x-agentcc-max-output-tokens", str(ex.output_limit)))
     return headers

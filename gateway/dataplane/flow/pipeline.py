@@ -1,19 +1,18 @@
-"""The road, on one screen: identify → parse → plan → hold → dispatch → relay → settle.
+"""The road, on one screen: identify → parse → plan → admit → hold → dispatch → relay → settle.
 
-(admit, guard and the lease behind hold come with later issues; their places are marked.) Rooms never call each other:
-this module calls them in order. A refusal on the way is one GatewayError, answered and recorded in one place.
+(guard comes with a later issue; its place is marked.) Rooms never call each other: this module calls them in order. A refusal on the way is one GatewayError, answered and recorded in one place.
 """
 
 import asyncio
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from time import perf_counter, time
 from typing import TypeVar
 from urllib.parse import quote, unquote_plus
 
 from gateway.base.core.errors import (
     BadRequest,
-    BodyTimeout,
     Bug,
     GatewayError,
     ModelForbidden,
@@ -23,23 +22,28 @@ from gateway.base.core.errors import (
 from gateway.base.core.ids import RequestIds
 from gateway.base.core.plan import Deployment
 from gateway.base.core.record import Outcome
+from gateway.base.storage.leases import LeaseStore
 from gateway.base.telemetry.log import log
+from gateway.dataplane.budget import Wallet
 from gateway.dataplane.flow import refuse
+from gateway.dataplane.flow.admit import admit, hold, unknown
 from gateway.dataplane.flow.assemble import Policy
-from gateway.dataplane.flow.exchange import Exchange, Headers, Incoming, Reply, new_exchange
-from gateway.dataplane.flow.fetch import fetch
+from gateway.dataplane.flow.exchange import ClientLeft, Exchange, Headers, Incoming, Reply, new_exchange
+from gateway.dataplane.flow.fetch import Fetched, Fetcher
 from gateway.dataplane.flow.headers import stamp
 from gateway.dataplane.flow.models import list_gemini_models, list_models, one_model
 from gateway.dataplane.flow.recorder import Journal, Recorder
 from gateway.dataplane.flow.relay import Relay
 from gateway.dataplane.flow.route import Route, dialect_of_path, find_route
 from gateway.dataplane.flow.settle import hold_nusd, write_done, write_open
-from gateway.dataplane.flow.translate import counted, read_turn, translate, translated_headers, translated_url
+from gateway.dataplane.flow.translate import counted, moved, read_turn, translate, translated_headers, translated_url
 from gateway.dataplane.flow.translated import TranslatedRelay
 from gateway.dataplane.identity import allows, credential
+from gateway.dataplane.providers import is_official, vendor_of
 from gateway.dataplane.upstream import UpstreamClient, for_provider
-from gateway.dataplane.wire import Peek, Translation, inlined, wanted
+from gateway.dataplane.wire import TRACE, Peek, Translation, wanted
 from gateway.dataplane.wire.decode import decoded
+from gateway.dataplane.wire.limit import limit_edit
 from gateway.dataplane.wire.openai_chat import asks_for_usage, usage_edit
 from gateway.dataplane.wire.peek import Edit, edited
 
@@ -67,7 +71,9 @@ class Pipeline:
         policy: Policy,
         journal: Journal,
         run_id: str,
+        leases: LeaseStore,
         *,
+        node: str = "",
         admin_url: str = "",
         admin_secret: str = "",
     ) -> None:
@@ -75,7 +81,9 @@ class Pipeline:
         self.admin_url = admin_url
         self.admin_secret = admin_secret
         self.policy = policy
-        self.recorder = Recorder(journal)
+        self.recorder = recorder = Recorder(journal)
+        self.wallet = recorder.wallet = Wallet(leases, node, run_id, lambda: recorder.written)
+        self.wallet.use(policy.accounts, int(time() * 1000))
         self.now = perf_counter()
         self.open_exchanges: dict[str, Exchange] = {}
         self.unfinished_bytes = 0
@@ -86,7 +94,12 @@ class Pipeline:
         self._idle = asyncio.Event()
         self._new_id = RequestIds(run_id).new
         self._clients: dict[str, UpstreamClient] = {}
-        self._fetcher: UpstreamClient | None = None
+        self._fetcher = Fetcher(loop)
+
+    def use(self, policy: Policy) -> None:
+        """Swap in a reloaded policy."""
+        self.policy = policy
+        self.wallet.use(policy.accounts, int(time() * 1000))
 
     async def handle(self, incoming: Incoming, reply: Reply) -> Exchange:
         """Take one request of a client as far as its dispatch or its refusal; from the dispatch on its relay ends it.
@@ -99,9 +112,11 @@ class Pipeline:
             try:
                 await self._walk(ex)
             except asyncio.CancelledError:
-                if not ex.is_timed_out:
+                if ex.interrupted_by is None:
                     raise
-                raise BodyTimeout("the request body did not arrive in time") from None
+                raise ex.interrupted_by from None
+        except ClientLeft:
+            self.abandon(ex)
         except GatewayError as error:
             await self._refuse(ex, error)
         except asyncio.CancelledError:
@@ -158,7 +173,7 @@ class Pipeline:
         # parse
         if not incoming.is_here:
             ex.body_deadline = ex.started + policy.limits.body_timeout_ms / 1000
-            ex.task = asyncio.current_task()
+            ex.waits_for = asyncio.current_task()
         body = await incoming.body(policy.limits.body_bytes)
         ex.body_deadline = 0.0
         began = perf_counter()
@@ -166,45 +181,92 @@ class Pipeline:
         if len(body) < _OFF_LOOP_BYTES:  # not by `_off_loop`: each coroutine costs the small ones
             peeked = _read(body, encoding, route, policy)
         else:  # tens of milliseconds without the GIL: other exchanges go on meanwhile
-            peeked = await self.loop.run_in_executor(None, _read, body, encoding, route, policy)
+            peeked = await self._off_loop(ex, len(body), _read, body, encoding, route, policy)
         ex.request_bytes = len(peeked.body)
         ex.model_requested = route.model or peeked.model
         ex.is_stream = route.is_stream or peeked.is_stream
 
-        # plan (admit and guard come before it)
-        deployment = policy.resolver.resolve(ex.model_requested, route.dialect.name, int(ex.started_at) // _DAY_S)
-        if grant.models and not allows(grant, deployment.provider.name, deployment.model):
-            raise ModelForbidden(
-                f"key `{grant.principal.key}` may not use model `{deployment.name}`; it may use "
-                f"{', '.join(grant.models)}",
-                model=deployment.name,
-            )
+        # plan and admit (guard comes before them)
+        deployment = self._deployment(ex, route, ex.model_requested)
+        charge = None
+        if self.wallet.is_on and route.is_billable:
+            if (asking := unknown(ex, self.wallet, deployment)) is not None:
+                await self._waited(ex, asking)
+            deployment, charge = admit(ex, self.wallet, deployment, partial(self._deployment, ex, route))
         ex.deployment = deployment
 
         # hold
         ex.hold_nusd = hold_nusd(ex, peeked.max_output_tokens) if route.is_billable else 0
+        if charge is not None and (waiting := hold(ex, self.wallet, charge, route, peeked)) is not None:
+            await self._waited(ex, waiting)
+        size = len(peeked.body)
         if deployment.dialect == route.dialect.name:
-            self._pass_through(ex, route, peeked, deployment, began)
+            outgoing, drop_usage_chunk = _outgoing(route, peeked, deployment, ex.output_limit)
+            if TRACE in outgoing:
+                outgoing, ex.drops = await self._off_loop(ex, size, moved, ex, route, outgoing, deployment, policy)
+            self._pass_through(ex, route, deployment, outgoing, began, drop_usage_chunk=drop_usage_chunk)
             return
-        if not route.is_billable and (count := counted(route, peeked)) is not None:
+        if not route.is_billable and (count := await self._off_loop(ex, size, counted, route, peeked)) is not None:
             self._answer(ex, count)
             return
-        turn = await self._off_loop(len(body), read_turn, ex, route, peeked, deployment)
+        turn = await self._off_loop(ex, size, read_turn, ex, route, peeked, deployment)
+        if ex.output_limit:
+            turn.max_output_tokens = ex.output_limit
+        fetched: Fetched = {}
         if urls := wanted(turn, deployment.dialect):
-            turn = inlined(turn, deployment.dialect, await fetch(self.fetcher(), urls, policy.limits.fetch_bytes))
-        translation = await self._off_loop(len(body), translate, ex, route, turn, deployment, policy)
+            fetched = await self._fetched(ex, urls)
+            size += sum(len(data) for _, data in fetched.values())
+        translation = await self._off_loop(ex, size, translate, ex, route, turn, fetched, deployment, policy)
         self._translated(ex, route, deployment, translation, began)
 
-    async def _off_loop(self, size: int, work: Callable[..., _T], *args: object) -> _T:
-        """`work(*args)`, in a thread when it is about a body of so many bytes that the loop would feel it."""
+    def _deployment(self, ex: Exchange, route: Route, model: str) -> Deployment:
+        """What serves `model` for this client and key. Raises GatewayError."""
+        grant = ex.grant
+        assert grant is not None
+        found = ex.policy.resolver.resolve(model, route.dialect.name, int(ex.started_at) // _DAY_S)
+        if grant.models and not allows(grant, found.provider.name, found.model):
+            raise ModelForbidden(
+                f"key `{grant.principal.key}` may not use model `{found.name}`; it may use {', '.join(grant.models)}",
+                model=found.name,
+            )
+        return found
+
+    async def _off_loop(self, ex: Exchange, size: int, work: Callable[..., _T], *args: object) -> _T:
+        """`work(*args)`, in a thread when it is about so many bytes that the loop would feel it."""
         if size < _OFF_LOOP_BYTES:
             return work(*args)
-        return await self.loop.run_in_executor(None, work, *args)
+        return await self._waited(ex, self.loop.run_in_executor(None, work, *args))
 
-    def _pass_through(self, ex: Exchange, route: Route, peeked: Peek, deployment: Deployment, began: float) -> None:
+    async def _waited(self, ex: Exchange, awaitable: Awaitable[_T]) -> _T:
+        """What `awaitable` gives. Meanwhile `interrupt` can end the exchange; raises what it was given then."""
+        ex.waits_for = future = asyncio.ensure_future(awaitable)
+        try:
+            found = await future
+        finally:
+            ex.waits_for = None
+        if ex.interrupted_by is not None:  # when it had just come
+            raise ex.interrupted_by
+        return found
+
+    async def _fetched(self, ex: Exchange, urls: list[str]) -> Fetched:
+        """What the request names by URL. It takes as long as somebody's server wants, so its client is watched from here on."""
+        limits = ex.policy.limits
+        ex.is_watched = True
+        ex.reply.watch(partial(self._on_left, ex))
+        return await self._waited(ex, self._fetcher.fetch(urls, limits.fetch_bytes, is_private=limits.fetch_private))
+
+    def _on_left(self, ex: Exchange) -> None:
+        """The client of an exchange that was watched before its dispatch has gone."""
+        if isinstance(ex.relay, Relay):
+            ex.relay.on_left()
+        else:
+            ex.interrupt(ClientLeft())
+
+    def _pass_through(
+        self, ex: Exchange, route: Route, deployment: Deployment, body: bytes, began: float, *, drop_usage_chunk: bool
+    ) -> None:
         """The provider speaks the client's dialect: its own bytes go on."""
         incoming, provider = ex.incoming, deployment.provider
-        body, drop_usage_chunk = _outgoing(route, peeked, deployment)
         is_raw = _wants_array(route, incoming)
         relay = Relay(self, ex, self.client(provider.ca_file), is_billable=route.is_billable, is_raw=is_raw)
         headers = for_provider(incoming.headers(), _credentials(ex, deployment), _connection(incoming))
@@ -294,7 +356,7 @@ class Pipeline:
         if isinstance(relay, Relay):
             relay.on_bug(error)
             return
-        ex.body_deadline = 0.0  # a second cancellation would take the answer with it
+        ex.waits_for = None  # a second cancellation would take the answer with it
         if not ex.incoming.is_here:
             try:
                 async with asyncio.timeout(_DISCARD_S):
@@ -312,6 +374,7 @@ class Pipeline:
         if isinstance(relay, Relay):
             relay.on_left()
         else:
+            ex.deployment = None  # planned, but nobody was asked
             write_done(ex, self.recorder, status=499, outcome="disconnected", error_code="client_disconnected")
 
     def client(self, ca_file: str = "") -> UpstreamClient:
@@ -320,13 +383,6 @@ class Pipeline:
         if client is None:
             client = self._clients[ca_file] = UpstreamClient(self.loop, self.policy.timeouts, ca_file)
         return client
-
-    def fetcher(self) -> UpstreamClient:
-        """The HTTP client for what clients name by URL."""
-        if self._fetcher is None:
-            limits = self.policy.limits
-            self._fetcher = UpstreamClient(self.loop, self.policy.timeouts, public_only=not limits.fetch_private)
-        return self._fetcher
 
     def count_unfinished(self, ex: Exchange, size: int) -> None:
         """Count bytes of answers that have not ended; past the bound the largest answer is ended with an error.
@@ -366,13 +422,14 @@ class Pipeline:
         for ex in list(self.open_exchanges.values()):
             if isinstance(ex.relay, Relay):
                 ex.relay.end_early(error)
+            else:
+                ex.interrupt(error)
 
     def close(self) -> None:
         """Stop the upstream clients; only after every exchange has ended."""
         for client in self._clients.values():
             client.close()
-        if self._fetcher is not None:
-            self._fetcher.close()
+        self._fetcher.close()
 
 
 def _wants_array(route: Route, incoming: Incoming) -> bool:
@@ -385,10 +442,11 @@ def _read(body: bytes, encoding: str, route: Route, policy: Policy) -> Peek:
     return route.dialect.peek(decoded(body, encoding, policy.limits.body_bytes), policy.limits.json_depth)
 
 
-def _outgoing(route: Route, peeked: Peek, deployment: Deployment) -> tuple[bytes, bool]:
+def _outgoing(route: Route, peeked: Peek, deployment: Deployment, output_limit: int) -> tuple[bytes, bool]:
     """The body to send, and whether the usage chunk is ours to drop.
 
-    It is the client's own bytes but for the model's name, and a Chat stream is made to report its usage.
+    It is the client's own bytes but for the model's name, and a Chat stream is made to report its usage; `output_limit` is written in
+    where a hard budget gave one.
     """
     edits: list[Edit] = []
     if peeked.model_span[0] >= 0 and peeked.model != deployment.model:
@@ -396,6 +454,9 @@ def _outgoing(route: Route, peeked: Peek, deployment: Deployment) -> tuple[bytes
     drops_usage = route.dialect.name == "openai.chat" and peeked.is_stream and not asks_for_usage(peeked)
     if drops_usage:
         edits.append(usage_edit(peeked))
+    if output_limit:
+        official = is_official(deployment.provider.name, vendor_of(deployment.provider.name, deployment.model))
+        edits.append(limit_edit(peeked, route.dialect.name, output_limit, is_official=official))
     return (edited(peeked.body, edits) if edits else peeked.body), drops_usage
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from gateway.base.core.errors import JournalUnavailable
 from gateway.base.journal import JournalError
 from gateway.base.telemetry.log import log
+from gateway.dataplane.budget import Wallet
 
 _KEPT_FRAMES = 50_000
 """Some 40 MB. Only refusals can be more than the exchanges that were open when the disk filled up."""
@@ -18,18 +19,20 @@ _KEPT_FRAMES = 50_000
 class Journal(Protocol):
     """Where frames go: `append` writes one JSON object as a line before it returns, or raises JournalError."""
 
-    def append(self, payload: bytes) -> str:
-        """Write `payload`; gives the chain's new hash."""
+    def append(self, payload: bytes) -> None:
+        """Write `payload`."""
 
 
 class Recorder:
-    """The road's way to the journal; one per worker."""
+    """The road's way to the journal; one per worker. `written` counts `done` frames; `wallet` learns what was spent."""
 
-    __slots__ = ("_append", "_kept")
+    __slots__ = ("_append", "_kept", "wallet", "written")
 
     def __init__(self, journal: Journal) -> None:
         self._append = journal.append
         self._kept: deque[bytes] = deque()
+        self.wallet: Wallet | None = None
+        self.written = 0
 
     def write_open(self, payload: bytes) -> None:
         """Append an `open` frame. Raises JournalUnavailable, also while older frames wait."""
@@ -45,6 +48,7 @@ class Recorder:
 
     def write_done(self, payload: bytes) -> None:
         """Append a `done` frame, or keep it for later; never raises."""
+        self.written += 1
         if not self._kept:
             try:
                 self._append(payload)

@@ -18,11 +18,11 @@ def status_of(ex: Exchange, error: GatewayError) -> int:
     return form_of(ex.family, error).status
 
 
-def answer(ex: Exchange, error: GatewayError) -> None:
-    """Send `error` as the whole answer."""
+def answer(ex: Exchange, error: GatewayError, cost_nusd: int = 0) -> None:
+    """Send `error` as the whole answer; `cost_nusd` is what the exchange has cost all the same."""
     form = form_of(ex.family, error)
     body = _body(ex, form, error)
-    headers = stamp([("content-type", "application/json"), *form.headers], ex, 0)
+    headers = stamp([("content-type", "application/json"), *form.headers], ex, cost_nusd)
     ex.response_bytes = len(body)
     ex.reply.whole(form.status, headers, body)
 

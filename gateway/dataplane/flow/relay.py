@@ -8,72 +8,50 @@ import traceback
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from gateway import _native
-from gateway.base.core.errors import (
-    Bug,
-    ConnectFailed,
-    GatewayError,
-    ResponseTooLarge,
-    TimedOut,
-    UpstreamFault,
-    UpstreamProtocolError,
-)
-from gateway.base.core.record import CostBasis, Outcome
+from gateway.base.core.errors import Bug, GatewayError, UpstreamProtocolError
+from gateway.base.core.money import usd
+from gateway.base.core.record import Outcome
 from gateway.base.core.usage import NO_USAGE, Usage
 from gateway.base.telemetry.log import log
-from gateway.dataplane.flow import refuse
+from gateway.dataplane.budget import spent_out
+from gateway.dataplane.flow import gemini_array, refuse
+from gateway.dataplane.flow.answer import (
+    answering_model,
+    plain_error,
+    read_answer,
+    renamed,
+    renamed_body,
+    reported_usage,
+    response_id,
+)
 from gateway.dataplane.flow.exchange import Exchange
-from gateway.dataplane.flow.headers import stamp, usd
-from gateway.dataplane.flow.settle import cost_of, estimated_usage, write_done
+from gateway.dataplane.flow.failure import NEVER_SENT, fault_of
+from gateway.dataplane.flow.gather import Gather
+from gateway.dataplane.flow.headers import stamp, stream_headers
+from gateway.dataplane.flow.leftover import LONGEST_S, MOMENT_S, Leftover
+from gateway.dataplane.flow.settle import NOTHING, Spend, cost_of, estimated_usage, most_output_tokens, write_done
 from gateway.dataplane.upstream import Captures, Headers, UpstreamClient, for_client
-from gateway.dataplane.wire import DIALECTS, Dialect
+from gateway.dataplane.wire import DIALECTS
 from gateway.dataplane.wire.anthropic_messages import ANTHROPIC_MESSAGES
-from gateway.dataplane.wire.peek import edited
-from gateway.dataplane.wire.usage import USAGE
 
 if TYPE_CHECKING:
     from gateway.dataplane.flow.pipeline import Pipeline
 
-_USUAL_TIERS = frozenset({b'"default"', b'"auto"', b'"standard"', b"null"})
 _OK = 200
 _ERROR = 400
-_SSE_HEADERS = (("content-type", "text/event-stream"), ("cache-control", "no-cache"), ("x-accel-buffering", "no"))
-
-_FAULTS: dict[str, type[UpstreamFault]] = {
-    "connect": ConnectFailed,
-    "dns": ConnectFailed,
-    "tls": ConnectFailed,
-    "timeout_connect": TimedOut,
-    "timeout_first_byte": TimedOut,
-    "timeout_idle": TimedOut,
-    "timeout_total": TimedOut,
-    "too_large": ResponseTooLarge,
-    "event_too_large": ResponseTooLarge,
-}
-_NEVER_SENT = frozenset({"connect", "dns", "tls", "timeout_connect"})
-"""Failures before the request left: they cost nothing."""
-
-_WORDS = {
-    "connect": "the gateway could not connect to provider `{provider}`: {message}",
-    "dns": "the gateway could not find the address of provider `{provider}`: {message}",
-    "tls": "the gateway could not make a TLS connection to provider `{provider}`: {message}",
-    "timeout_connect": "provider `{provider}` did not accept a connection in time",
-    "timeout_first_byte": "provider `{provider}` did not begin to answer in time",
-    "timeout_idle": "provider `{provider}` fell silent in the middle of its answer",
-    "timeout_total": "provider `{provider}` did not finish its answer in time",
-    "too_large": "the answer of provider `{provider}` is larger than the gateway allows (max_response_bytes)",
-    "event_too_large": "provider `{provider}` sent an event larger than the gateway allows",
-    "protocol": "provider `{provider}` broke the HTTP protocol: {message}",
-    "reset": "provider `{provider}` closed the connection in the middle of its answer",
-}
+_FRAME_EVENTS = 500
+"""What of a stream is no output: lifecycle events and pings."""
 
 
 class Relay:
-    """The upstream `Handler` of one exchange; `is_finished` once nothing more will be sent to the client."""
+    """The upstream `Handler` of one exchange; `is_finished` once nothing more will be sent to the client.
+
+    `has_begun`: the head of a streamed answer was there.
+    """
 
     __slots__ = (
-        "client", "dialect", "ex", "first", "has_begun", "is_billable", "is_client_gone", "is_ended_by_us", "is_finished", "pipeline", "raw",
-        "renames", "upstream",
+        "client", "dialect", "events_left", "ex", "first", "has_begun", "is_billable", "is_client_gone", "is_ended_by_us", "is_finished",
+        "pipeline", "raw", "renames", "stop_at", "upstream",
     )  # fmt: skip
 
     def __init__(
@@ -94,7 +72,11 @@ class Relay:
         self.has_begun = False
         self.first = b""
         self.is_client_gone = False
+        self.stop_at = 0.0
+        """When to stop reading an answer whose client has left (`perf_counter()` seconds); 0 while it is there."""
         self.is_ended_by_us: GatewayError | None = None
+        self.events_left = _FRAME_EVENTS + most_output_tokens(ex) if ex.reach is not None else 0
+        """Events after which a provider has gone past the output that a hard budget can pay for; 0: not counted."""
 
     # === the provider's completions ===
 
@@ -103,63 +85,80 @@ class Relay:
         began = perf_counter()
         ex = self.ex
         ex.ttfb_us = ttfb_us
-        ex.response_bytes = len(body)
-        if ex.is_committed:
-            self._body_after_commit(status, body)
+        if status >= _ERROR:
+            self._pass_error(status, headers, body)
             return
-        if status < _ERROR:
-            usage, cost, basis = self._cost_of_body(body)
-            reply_headers = stamp(for_client(headers, ex.model_requested), ex, cost)
-            ex.overhead += perf_counter() - began
-            write_done(ex, self.pipeline.recorder, status=status, outcome="ok", usage=usage, cost=cost, basis=basis)
-        else:
-            reply_headers = stamp(for_client(headers, ex.model_requested), ex, 0)
-            ex.overhead += perf_counter() - began
-            write_done(
-                ex, self.pipeline.recorder, status=status, outcome="upstream_error", error_code=f"upstream_{status}"
+        spend = self.spend_of_body(body)
+        if ex.is_committed:  # we promised a stream: that it came in another form can only be told as its error
+            error = UpstreamProtocolError(
+                f"the provider answered {status} without the stream that was asked for", upstream_status=status
             )
-        if self.renames and status < _ERROR:
-            body = _renamed_body(body, ex.model_requested)
+            self._end_with(error, "upstream_error", spend, f"upstream_{status}")
+            return
+        reply_headers = stamp(for_client(headers, ex.model_requested), ex, spend[1])
+        ex.response_bytes = len(body)
+        ex.overhead += perf_counter() - began
+        write_done(ex, self.pipeline.recorder, status=status, outcome="ok", spend=spend)
+        if self.renames:
+            body = renamed_body(body, ex.model_requested)
         ex.reply.whole(status, reply_headers, body)
-        self._finish()
+        self.finish()
 
-    def _cost_of_body(self, body: bytes) -> tuple[Usage, int, CostBasis]:
-        usage, answered = _read_answer(self.dialect, body)
-        basis: CostBasis = "exact"
-        if usage is None:
-            basis, usage = "estimated", estimated_usage(self.ex, None, 0, len(body))
-        if not self.is_billable:
-            basis, usage = "exact", NO_USAGE
-        return usage, cost_of(self.ex, usage, answered), basis
-
-    def _body_after_commit(self, status: int, body: bytes) -> None:
-        """We promised a stream (early commit) and got a whole answer: it can only be told as an error event."""
-        words = self.ex.dialect.upstream_message(body) if self.ex.dialect and status >= _ERROR else ""
-        error = UpstreamProtocolError(
-            words or f"the provider answered {status} without the stream that was asked for", upstream_status=status
-        )
-        self._end_with(error, "upstream_error", NO_USAGE, f"upstream_{status}")
+    def _pass_error(self, status: int, headers: Headers, body: bytes) -> None:
+        """The provider's error, as it is; after an early commit its words, in the stream's last event."""
+        ex, code = self.ex, f"upstream_{status}"
+        headers, body = plain_error(headers, body)
+        if ex.is_committed:
+            words = ex.dialect.upstream_message(body) if ex.dialect else ""
+            error = UpstreamProtocolError(
+                words or f"the provider answered {status} without a word", upstream_status=status
+            )
+            self._end_with(error, "upstream_error", NOTHING, code)
+            return
+        ex.response_bytes = len(body)
+        write_done(ex, self.pipeline.recorder, status=status, outcome="upstream_error", error_code=code)
+        ex.reply.whole(status, stamp(for_client(headers, ex.model_requested), ex, 0), body)
+        self.finish()
 
     def on_head(self, status: int, headers: Headers, ttfb_us: int) -> None:
         """A stream begins: its status and headers are ours, with the estimate as the cost."""
-        began = perf_counter()
         ex = self.ex
+        self.has_begun = True
+        if status >= _ERROR or not ex.is_stream:
+            self.client.hand_over(self.upstream, Gather(self, status, headers, ttfb_us))
+            return
+        began = perf_counter()
         ex.ttfb_us = ttfb_us
-        ex.is_stream = True
         if not ex.is_committed:
             ex.is_committed = True
             ex.reply.start(status, stamp(for_client(headers, ex.model_requested), ex, ex.hold_nusd))
-        self.has_begun = True
         ex.last_write = now = perf_counter()
         ex.overhead += now - began
+
+    def on_gathered(self, status: int, headers: Headers, ttfb_us: int, body: bytes, captures: Captures) -> None:
+        """All of a stream that is no answer to what was asked: an error's, or one that should have been a JSON text.
+
+        The latter is an error: to make one text of the provider's events would be to write what we pass untouched, and to lose
+        the members that we do not know.
+        """
+        if status >= _ERROR:
+            self.on_body(status, headers, ttfb_us, body)
+            return
+        self.ex.ttfb_us = ttfb_us
+        error = UpstreamProtocolError(
+            f"provider `{self._provider()}` answered with an event stream, which was not asked for; ask it for a stream"
+        )
+        self._end_with(error, "upstream_error", self.spend_of(captures), error.code)
 
     def on_data(self, data: bytes) -> None:
         """Whole events go on as they came."""
         if self.is_ended_by_us is not None:
             return
+        if self.events_left:
+            self.count_events(data)
         ex = self.ex
         if not self.first and self.renames:
-            data = _renamed(data, ex.model_requested)
+            data = renamed(data, ex.model_requested)
         size = len(data)
         ex.response_bytes += size
         ex.last_write = self.pipeline.now
@@ -175,76 +174,66 @@ class Relay:
         if self.is_ended_by_us is not None:
             return  # what came before it was held back, so it would be a lie
         ex = self.ex
-        usage, is_exact = self._usage_of(captures, data)
-        cost = cost_of(ex, usage, answering_model(captures))
-        outcome: Outcome = "upstream_error" if captures[0] == "failed" else "ok"
+        spend = self.spend_of(captures, data)
         ex.response_bytes += len(data)
-        write_done(
-            ex,
-            self.pipeline.recorder,
-            status=_OK,
-            outcome=outcome,
-            error_code="upstream_failed" if captures[0] == "failed" else "",
-            usage=usage,
-            cost=cost,
-            basis="exact" if is_exact else "estimated",
-        )
+        self._record_end(spend, is_failed=captures[0] == "failed")
         if ex.dialect is not None and ex.dialect.takes_comments:
-            data = b": x-agentcc-cost %s\n\n%s" % (usd(cost).encode(), data)
+            data = b": x-agentcc-cost %s\n\n%s" % (usd(spend[1]).encode(), data)
         ex.reply.write(data)
 
     def on_end(self, captures: Captures) -> None:
         """The provider's EOF: the end, or a cut when the dialect's terminal event is missing."""
-        ex, dialect = self.ex, self.dialect
-        if ex.is_settled:
-            self._finish()
+        dialect = self.dialect
+        if self.ex.is_settled:
+            self.finish()
             return
-        usage, is_exact = self._usage_of(captures)
+        spend = self.spend_of(captures)
         if self.is_ended_by_us is not None:
-            self._end_with(self.is_ended_by_us, "cut", usage, self.is_ended_by_us.code)
+            self._end_with(self.is_ended_by_us, "cut", spend, self.is_ended_by_us.code)
             return
-        is_finished = captures[7] or dialect.tap == "none" or self.raw is not None
-        is_whole = is_finished and not (dialect.has_terminal and dialect.needs_terminal)
-        if is_whole or captures[0] == "failed":
-            outcome: Outcome = "upstream_error" if captures[0] == "failed" else "ok"
-            write_done(
-                ex, self.pipeline.recorder, status=_OK, outcome=outcome, usage=usage,
-                cost=cost_of(ex, usage, answering_model(captures)), basis="exact" if is_exact else "estimated",
-            )  # fmt: skip
-            self._finish()
+        is_failed = captures[0] == "failed"
+        if self.raw is not None:
+            said = gemini_array.is_failed(b"".join(self.raw))
+            is_whole, is_failed = said is not None, bool(said)
+        else:
+            is_finished = captures[7] or dialect.tap == "none"
+            is_whole = is_failed or (is_finished and not (dialect.has_terminal and dialect.needs_terminal))
+        if is_whole:
+            self._record_end(spend, is_failed=is_failed)
+            self.finish()
             return
         error = UpstreamProtocolError(f"provider `{self._provider()}` ended its answer before it was complete")
-        self._end_with(error, "cut", estimated_usage(ex, usage if is_exact else None, captures[5], captures[6]), "cut")
+        self._end_with(error, "cut", self.estimate(captures), "cut")
 
     def on_failed(self, code: str, message: str, captures: Captures | None) -> None:
         """The request failed at some point, or we cancelled it."""
         ex = self.ex
         if ex.is_settled:
-            self._finish()
+            self.finish()
             return
-        seen = self._reported(captures) if captures else None
-        events, size = (captures[5], captures[6]) if captures else (0, 0)
-        usage = NO_USAGE if code in _NEVER_SENT or not self.is_billable else estimated_usage(ex, seen, events, size)
+        spend = NOTHING if code in NEVER_SENT else self.estimate(captures)
         if self.is_client_gone:
-            self._settle_estimated(499, "disconnected", usage, "client_disconnected")
-            self._finish()
+            write_done(
+                ex,
+                self.pipeline.recorder,
+                status=499,
+                outcome="disconnected",
+                error_code="client_disconnected",
+                spend=spend,
+            )
+            self.finish()
             return
-        error = self.is_ended_by_us or _FAULTS.get(code, UpstreamProtocolError)(
-            _WORDS.get(code, "the request to provider `{provider}` failed: {message}").format(
-                provider=self._provider(), message=message
-            ),
-            upstream=code,
-        )
-        outcome: Outcome = "cut" if self.has_begun else "upstream_error"
-        self._end_with(error, outcome, usage, error.code)
+        error = self.is_ended_by_us or fault_of(code, message, self._provider())
+        self._end_with(error, "cut" if self.has_begun else "upstream_error", spend, error.code)
 
     def on_bug(self, exc: Exception) -> None:
         """Our own code raised: tell the client, keep the worker."""
         log("error", "bug", request_id=self.ex.request_id, error=repr(exc), trace=traceback.format_exception(exc)[-3:])
-        usage = estimated_usage(self.ex, None, 0, self.ex.response_bytes)
-        self._end_with(
-            Bug("the gateway failed on this exchange; its log has the cause"), "error", usage, "internal_error"
-        )
+        error = Bug("the gateway failed on this exchange; its log has the cause")
+        try:
+            self._end_with(error, "error", self.estimate(None), error.code)
+        finally:
+            self.finish()  # whatever else fails, the exchange must not stay open
 
     # === the client and the clock ===
 
@@ -253,10 +242,29 @@ class Relay:
         self.client.ack(self.upstream, count)
 
     def on_left(self) -> None:
-        """The client has gone: stop paying for its answer."""
-        if not self.is_finished and not self.is_client_gone:
-            self.is_client_gone = True
+        """The client has gone: stop paying for its answer, once its cost is known."""
+        if self.is_finished or self.is_client_gone:
+            return
+        self.is_client_gone = True
+        if self.ex.is_settled:
             self.client.cancel(self.upstream)
+            return
+        is_read_to_the_end = self.ex.reach is not None or not self.ex.is_stream
+        self.stop_at = perf_counter() + (LONGEST_S if is_read_to_the_end else MOMENT_S)
+        self.client.hand_over(self.upstream, Leftover(self))
+
+    def count_events(self, data: bytes) -> None:
+        """End an answer whose provider does not keep to the output limit: an event brings a token or more."""
+        self.events_left -= data.count(self.dialect.event_mark)
+        if self.events_left <= 0 and self.ex.hold is not None:
+            self.events_left = 0
+            charge = self.ex.hold.charge
+            self.end_early(spent_out(charge.hard[0], int(self.ex.started_at * 1000)))
+
+    def stop_reading(self) -> None:
+        """The end of an answer that nobody reads has not come in time."""
+        self.stop_at = 0.0
+        self.client.cancel(self.upstream)
 
     def end_early(self, error: GatewayError) -> None:
         """End the exchange from our side with `error`; the upstream request is cancelled."""
@@ -267,10 +275,11 @@ class Relay:
     def commit_early(self) -> None:
         """The provider is slow to begin: send our headers now, so that keep-alives may follow."""
         ex = self.ex
+        assert ex.dialect is not None
         ex.is_committed = True
         ex.is_stream = True
         ex.last_write = perf_counter()
-        ex.reply.start(_OK, stamp(list(_SSE_HEADERS), ex, ex.hold_nusd))
+        ex.reply.start(_OK, stamp(stream_headers(ex.dialect.stream_type), ex, ex.hold_nusd))
 
     def keep_alive(self) -> None:
         """Say that we are still there, in the dialect's own way."""
@@ -282,42 +291,36 @@ class Relay:
 
     # === ways out ===
 
-    def _end_with(self, error: GatewayError, outcome: Outcome, usage: Usage, code: str) -> None:
+    def _record_end(self, spend: Spend, *, is_failed: bool) -> None:
+        """The record of a stream that has ended as its dialect wants it."""
+        outcome: Outcome = "upstream_error" if is_failed else "ok"
+        code = "upstream_failed" if is_failed else ""
+        write_done(self.ex, self.pipeline.recorder, status=_OK, outcome=outcome, error_code=code, spend=spend)
+
+    def _end_with(self, error: GatewayError, outcome: Outcome, spend: Spend, code: str) -> None:
         """Settle with an error and tell the client: as the whole answer, or as the stream's one terminal event."""
-        ex = self.ex
+        ex, recorder = self.ex, self.pipeline.recorder
         if ex.is_settled:
-            self._finish()
+            self.finish()
             return
         if ex.is_committed:
             data = self._last_words(error)
             ex.response_bytes += len(data)
-            self._settle_estimated(_OK, outcome, usage, code)
+            write_done(ex, recorder, status=_OK, outcome=outcome, error_code=code, spend=spend)
             ex.reply.write(data)
         else:
             # the record first: its status is the one that `answer` will send
-            self._settle_estimated(refuse.status_of(ex, error), outcome, usage, code)
-            refuse.answer(ex, error)
-        self._finish()
+            write_done(ex, recorder, status=refuse.status_of(ex, error), outcome=outcome, error_code=code, spend=spend)
+            refuse.answer(ex, error, spend[1])
+        self.finish()
 
     def _last_words(self, error: GatewayError) -> bytes:
         """The event that ends the client's stream."""
         if self.raw is not None:
             return refuse.last_of_array(self.ex, error)
-        return refuse.event(self.ex, error, _response_id(self.first))
+        return refuse.event(self.ex, error, response_id(self.first))
 
-    def _settle_estimated(self, status: int, outcome: Outcome, usage: Usage, code: str) -> None:
-        write_done(
-            self.ex,
-            self.pipeline.recorder,
-            status=status,
-            outcome=outcome,
-            error_code=code,
-            usage=usage,
-            cost=cost_of(self.ex, usage),
-            basis="none" if usage is NO_USAGE else "estimated",
-        )
-
-    def _finish(self) -> None:
+    def finish(self) -> None:
         if self.is_finished:
             return
         if self.ex.is_committed:
@@ -325,83 +328,51 @@ class Relay:
         self.is_finished = True
         self.pipeline.end(self.ex)
 
-    # === what was captured ===
+    # === what it cost ===
+
+    def spend_of_body(self, body: bytes) -> Spend:
+        """Of a whole answer."""
+        if not self.is_billable:
+            return NO_USAGE, 0, "exact"
+        usage, answered = read_answer(self.dialect, body)
+        if usage is not None:
+            return usage, cost_of(self.ex, usage, answered), "exact"
+        return self._unreported(None, 0, len(body), answered)
+
+    def spend_of(self, captures: Captures, terminal: bytes = b"") -> Spend:
+        """Of a stream that has ended; `terminal` is the terminal event, where there is one."""
+        found = self._reported(captures, terminal)
+        if found is None:
+            return self.estimate(captures)
+        if captures[0] == "failed" and captures[2] is None and self.dialect is ANTHROPIC_MESSAGES:
+            return self.estimate(captures)  # only what `message_start` said: the output since then was never counted
+        return found, cost_of(self.ex, found, answering_model(captures)), "exact"
+
+    def estimate(self, captures: Captures | None) -> Spend:
+        """Of an answer that broke off: what was reported before, and the output that was seen."""
+        if not self.is_billable:
+            return NOTHING
+        ex, seen, answered = self.ex, None, ""
+        events, size = 0, ex.response_bytes
+        if captures is not None:
+            seen, answered = self._reported(captures), answering_model(captures)
+            if self.raw is None:  # else nobody has looked at its events
+                events, size = captures[5], captures[6]
+        return self._unreported(seen, events, size, answered)
+
+    def _unreported(self, seen: Usage | None, events: int, size: int, answered: str) -> Spend:
+        """What is booked where the provider did not say all; under a hard budget what it can have come to at most."""
+        ex = self.ex
+        usage = estimated_usage(ex, seen, events, size)
+        cost = cost_of(ex, usage, answered)
+        if ex.reach is not None and ex.hold is not None:
+            cost = ex.hold.hard_nusd if seen is None else min(cost, ex.hold.hard_nusd)
+        return usage, cost, "estimated"
 
     def _reported(self, captures: Captures, terminal: bytes = b"") -> Usage | None:
         if self.raw:
-            return _of_array(b"".join(self.raw))
-        if captures[1] is None and captures[2] is None:
-            return None
-        dialect = self.dialect
-        second = captures[2]
-        if second is None and dialect.name == "openai.responses" and terminal:
-            data = terminal[terminal.find(b"data:") + 5 :]
-            start, end = _native.find_path(data, (b"response",))
-            second = data[start:end] if start >= 0 else None
-        return USAGE[dialect.name](captures[1] or b"{}", second)
-
-    def _usage_of(self, captures: Captures, terminal: bytes = b"") -> tuple[Usage, bool]:
-        """Usage and whether the provider reported it. `terminal` is the terminal event, where there is one."""
-        found = self._reported(captures, terminal)
-        if found is not None and captures[0] == "failed" and captures[2] is None and self.dialect is ANTHROPIC_MESSAGES:
-            # only what `message_start` said: the output since then was never counted
-            return estimated_usage(self.ex, found, captures[5], captures[6]), False
-        if found is not None:
-            return found, True
-        return estimated_usage(self.ex, None, captures[5], captures[6]), False
+            return gemini_array.usage_of(b"".join(self.raw))
+        return reported_usage(self.dialect, captures, terminal)
 
     def _provider(self) -> str:
         return self.ex.deployment.provider.name if self.ex.deployment else "none"
-
-
-def _read_answer(dialect: Dialect, body: bytes) -> tuple[Usage | None, str]:
-    """Usage and the answering model of a whole answer, in one pass; (None, '') when it is no JSON object."""
-    try:
-        u0, u1, m0, m1, t0, t1, s0, s1 = _native.scan_object(body, dialect.answer_keys)
-    except _native.JsonError:
-        return None, ""
-    if u0 < 0:
-        return None, _name(body[m0:m1]) if m0 >= 0 else ""
-    is_special = (t0 >= 0 and body[t0:t1] not in _USUAL_TIERS) or (s0 >= 0 and body[s0:s1] != b"null")
-    usage = USAGE[dialect.name](body[u0:u1], body if is_special else None)
-    return usage, _name(body[m0:m1]) if m0 >= 0 else ""
-
-
-def answering_model(captures: Captures) -> str:
-    """The model that says it has answered; '' when it does not say."""
-    return _name(captures[3])
-
-
-def _name(raw: bytes | None) -> str:
-    """A model's name from its raw JSON string; '' when there is none."""
-    return raw[1:-1].decode("utf-8", "replace") if raw else ""
-
-
-def _renamed(data: bytes, model: str) -> bytes:
-    """The first events of a Messages stream, `message_start` naming `model`."""
-    at = data.find(b"data:") + 5
-    end = data.find(b"\n", at)
-    if at < 5 or end < 0:
-        return data
-    start, stop = _native.find_path(data[at:end], (b"message", b"model"))
-    return edited(data, [(at + start, at + stop, model)]) if start >= 0 else data
-
-
-def _renamed_body(body: bytes, model: str) -> bytes:
-    start, stop = _native.find_path(body, (b"model",))
-    return edited(body, [(start, stop, model)]) if start >= 0 else body
-
-
-def _of_array(body: bytes) -> Usage | None:
-    """Usage of a Gemini stream without `alt=sse`: the last `usageMetadata` of a JSON array."""
-    at = body.rfind(b'"usageMetadata"')
-    rest = b"{" + body[at:]
-    start, end = _native.find_path(rest, (b"usageMetadata",)) if at >= 0 else (-1, -1)
-    return USAGE["gemini.generate"](rest[start:end], None) if start >= 0 else None
-
-
-def _response_id(first: bytes) -> str:
-    """The id that a Responses stream began with: its last event must name the same one, or SDKs lose our words."""
-    data = first[first.find(b"data:") + 5 :]
-    start, end = _native.find_path(data, (b"response", b"id"))
-    return data[start + 1 : end - 1].decode("utf-8", "replace") if end - start > 2 else ""

@@ -1,7 +1,8 @@
 """Settle: one `done` frame per exchange, written before the last byte we send (DESIGN, idea 3).
 
 Provider-reported usage wins. Where there is none (a cut, a client that left) the cost is an estimate that errs high:
-three bytes of the request to a token, and as many output tokens as deltas were seen or a third of their bytes.
+a token to each byte of the request, as many output tokens as deltas were seen or half of their bytes, and what may have been thought
+unseen; under a hard budget, whose promise is proven, all that the request can have come to.
 """
 
 from datetime import UTC, datetime
@@ -14,9 +15,16 @@ from gateway.base.core.usage import NO_USAGE, Usage
 from gateway.dataplane.flow.exchange import Exchange
 from gateway.dataplane.flow.recorder import Recorder
 
-BYTES_PER_TOKEN = 3
-"""Errs high: English and code come to about four bytes per token in the vendors' tokenizers."""
+Spend = tuple[Usage, int, CostBasis]
+"""What an exchange took, what that costs in nano-USD, and how that is known."""
 
+NOTHING: Spend = (NO_USAGE, 0, "none")
+_BYTES_PER_TOKEN = 3
+"""What is expected: English and code come to about four bytes per token in the vendors' tokenizers."""
+_LEAST_BYTES_PER_TOKEN = 2
+"""Of an answer that nobody counted: hexadecimal text comes to two."""
+_UNSEEN_TOKENS_PER_S = 500
+"""What a model may think a second without a word to the client."""
 _DEFAULT_OUTPUT_TOKENS = 4096
 _encode = Encoder().encode
 
@@ -42,9 +50,9 @@ class Timestamps:
 _timestamps = Timestamps()
 
 
-def estimated_prompt_tokens(ex: Exchange) -> int:
+def estimated_prompt_tokens(ex: Exchange, bytes_per_token: int = _BYTES_PER_TOKEN) -> int:
     """Tokens of the request, from its bytes; never more than the model's context window."""
-    tokens = ex.request_bytes // BYTES_PER_TOKEN + 1
+    tokens = ex.request_bytes // bytes_per_token + 1
     price = ex.deployment.price if ex.deployment else None
     if price is not None and price.context_window_tokens:
         return min(tokens, price.context_window_tokens)
@@ -64,7 +72,11 @@ def hold_nusd(ex: Exchange, max_output_tokens: int) -> int:
 
 def estimated_usage(ex: Exchange, seen: Usage | None, delta_events: int, delta_bytes: int) -> Usage:
     """Usage of an answer that broke off: what the provider said so far, and the output that was seen."""
-    output = max(delta_events, delta_bytes // BYTES_PER_TOKEN, seen.output_tokens if seen else 0)
+    output = max(delta_events, delta_bytes // _LEAST_BYTES_PER_TOKEN, seen.output_tokens if seen else 0)
+    output += int((perf_counter() - ex.started) * _UNSEEN_TOKENS_PER_S)
+    prompt = estimated_prompt_tokens(ex, 1)
+    if ex.reach is not None:
+        prompt, output = ex.reach.prompt_tokens, most_output_tokens(ex)
     if seen is not None and seen.prompt_tokens():
         return Usage(
             input_tokens=seen.input_tokens,
@@ -74,7 +86,12 @@ def estimated_usage(ex: Exchange, seen: Usage | None, delta_events: int, delta_b
             output_tokens=output,
             reasoning_tokens=seen.reasoning_tokens,
         )
-    return Usage(input_tokens=estimated_prompt_tokens(ex), output_tokens=output)
+    return Usage(input_tokens=prompt, output_tokens=output)
+
+
+def most_output_tokens(ex: Exchange) -> int:
+    """What the provider may write under a hard budget."""
+    return (ex.output_limit or ex.reach.output_tokens) * ex.reach.choices if ex.reach is not None else 0
 
 
 def cost_of(ex: Exchange, usage: Usage, answered: str = "") -> int:
@@ -101,7 +118,7 @@ def write_open(ex: Exchange, recorder: Recorder) -> None:
                 ex.model_requested,
                 deployment.name,
                 deployment.provider.name,
-                ex.hold_nusd,
+                ex.hold.hard_nusd if ex.reach is not None and ex.hold is not None else ex.hold_nusd,
                 ex.policy.version,
             )
         )
@@ -115,15 +132,14 @@ def write_done(
     status: int,
     outcome: Outcome,
     error_code: str = "",
-    usage: Usage = NO_USAGE,
-    cost: int = 0,
-    basis: CostBasis = "none",
+    spend: Spend = NOTHING,
 ) -> None:
     """Append the one final record. A second call is a bug and does nothing."""
     if ex.is_settled:
         return
     ex.is_settled = True
     deployment = ex.deployment
+    usage, cost, basis = spend
     recorder.write_done(
         _encode(
             DoneFrame(
@@ -145,7 +161,7 @@ def write_done(
                 cost,
                 basis,
                 ex.policy.price_version,
-                [],
+                ex.hops,
                 "not_run",
                 ex.policy.version,
                 round((perf_counter() - ex.started) * 1000, 3),
@@ -157,3 +173,14 @@ def write_done(
             )
         )
     )
+    _settle_hold(ex, recorder, cost)
+
+
+def _settle_hold(ex: Exchange, recorder: Recorder, cost: int) -> None:
+    """Give the hold back and count the cost in the budgets that are in force now."""
+    held, deployment, grant = ex.hold, ex.deployment, ex.grant
+    if held is not None and grant is not None:
+        ex.hold = None
+        held.settle(cost, grant.principal, deployment.name if deployment else "", int(ex.started_at * 1000))
+    elif cost and recorder.wallet is not None and grant is not None and deployment is not None:
+        recorder.wallet.count(grant, deployment.name, int(ex.started_at * 1000), cost)

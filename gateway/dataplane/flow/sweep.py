@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from time import perf_counter
 
+from gateway.base.core.errors import BodyTimeout
 from gateway.dataplane.flow.exchange import Exchange
 from gateway.dataplane.flow.pipeline import Pipeline
 from gateway.dataplane.flow.relay import Relay
@@ -43,10 +44,8 @@ class Sweep:
             relay = ex.relay
             if isinstance(relay, Relay):
                 _look_at(ex, relay, now)
-            elif ex.body_deadline and now > ex.body_deadline and ex.task is not None:
-                ex.is_timed_out = True
-                ex.body_deadline = 0.0
-                ex.task.cancel()
+            elif ex.body_deadline and now > ex.body_deadline:
+                ex.interrupt(BodyTimeout("the request body did not arrive in time"))
         for look in self.also:
             look(now)
         self._handle = pipeline.loop.call_later(TICK_S, self._tick)
@@ -58,7 +57,9 @@ def _look_at(ex: Exchange, relay: Relay, now: float) -> None:
             ex.is_watched = True
             ex.reply.watch(relay.on_left)
         return
-    if relay.is_finished or not ex.is_stream or relay.raw is not None:
+    if relay.stop_at and now > relay.stop_at:
+        relay.stop_reading()
+    if relay.is_finished or relay.is_client_gone or not ex.is_stream or relay.raw is not None:
         return
     timeouts = ex.policy.timeouts
     if ex.is_committed:

@@ -5,13 +5,25 @@ from urllib.parse import quote
 from msgspec.json import Encoder
 
 from gateway import _native
-from gateway.base.core.errors import Unsupported
+from gateway.base.core.errors import BadRequest, Unsupported, UpstreamProtocolError
 from gateway.base.core.plan import Deployment
 from gateway.dataplane.flow.assemble import Policy
 from gateway.dataplane.flow.exchange import Exchange, Incoming
+from gateway.dataplane.flow.fetch import Fetched
 from gateway.dataplane.flow.route import Route
 from gateway.dataplane.providers import is_official, reasoning_origin, vendor_of
-from gateway.dataplane.wire import CODECS, PathSays, Peek, Report, Target, Translation, Turn, estimated_tokens
+from gateway.dataplane.wire import (
+    CODECS,
+    PathSays,
+    Peek,
+    Report,
+    Target,
+    Translation,
+    Turn,
+    estimated_tokens,
+    inlined,
+    reopened,
+)
 
 _encode = Encoder().encode
 _PASSED = ("user-agent", "traceparent", "tracestate")
@@ -70,20 +82,59 @@ def read_turn(ex: Exchange, route: Route, peeked: Peek, deployment: Deployment) 
     return turn
 
 
-def translate(ex: Exchange, route: Route, turn: Turn, deployment: Deployment, policy: Policy) -> Translation:
-    """Write the provider's request. Raises BadRequest or Unsupported."""
-    org = ex.grant.principal.org if ex.grant else ""
+def translate(
+    ex: Exchange, route: Route, turn: Turn, fetched: Fetched, deployment: Deployment, policy: Policy
+) -> Translation:
+    """Write the provider's request, with what was fetched in it. Raises BadRequest or Unsupported."""
+    if fetched:
+        turn = inlined(turn, deployment.dialect, fetched)
     return Translation(
         CODECS[route.dialect.name],
         CODECS[deployment.dialect],
         turn,
         target_of(deployment),
-        seals=OrgSeals(policy.sealer, org),
-        report=Report(is_strict=policy.config.translation == "strict"),
+        seals=_seals(ex, policy),
+        report=_report(policy),
         request_id=ex.request_id,
         now_s=int(ex.started_at),
         split=_split_eventstream if deployment.dialect == "bedrock.converse" else _native.split_sse,
     )
+
+
+def moved(ex: Exchange, route: Route, body: bytes, deployment: Deployment, policy: Policy) -> tuple[bytes, str]:
+    """The request of a session that may have moved here from a model of another dialect, for a provider of the client's own: without
+    our tokens; and what that cost, as the header says it.
+
+    What carries none, or cannot be read, stays as it came: that is the provider's to judge. Raises Unsupported in strict mode.
+    """
+    codec = CODECS.get(route.dialect.name)
+    if codec is None:
+        return body, ""
+    start, end = _turn_in(route, body)
+    try:
+        turn = codec.read_turn(body[start:end], PathSays(route.model, route.is_stream))
+    except (BadRequest, Unsupported):
+        return body, ""
+    target, report = target_of(deployment), _report(policy)
+    turn_for_it = reopened(codec, turn, target, _seals(ex, policy), report)
+    if turn_for_it is None:
+        return body, ""
+    written = codec.write_turn(turn_for_it, target, report)
+    return body[:start] + written + body[end:], report.header()
+
+
+def _seals(ex: Exchange, policy: Policy) -> OrgSeals:
+    return OrgSeals(policy.sealer, ex.grant.principal.org if ex.grant else "")
+
+
+def _report(policy: Policy) -> Report:
+    return Report(is_strict=policy.config.translation == "strict")
+
+
+def _turn_in(route: Route, body: bytes) -> tuple[int, int]:
+    """Where in a body the turn is: Gemini's token counts may wrap a whole request."""
+    start, end = _native.find_path(body, (b"generateContentRequest",)) if route.resource == "countTokens" else (-1, -1)
+    return (start, end) if start >= 0 else (0, len(body))
 
 
 _TURNS = frozenset(
@@ -96,7 +147,10 @@ _TURNS = frozenset(
 
 
 def _split_eventstream(data: bytes) -> list[tuple[str, bytes]]:
-    return [(name, payload) for _, name, payload in _native.split_eventstream(data)]
+    try:
+        return [(name, payload) for _, name, payload in _native.split_eventstream(data)]
+    except ValueError as exc:  # of another type than it should be, compressed, or its headers are none
+        raise UpstreamProtocolError(f"the provider sent what is no AWS event stream: {exc}") from exc
 
 
 _COUNTS = {
@@ -112,11 +166,8 @@ def counted(route: Route, peeked: Peek) -> bytes | None:
     said = _COUNTS.get(route.resource)
     if said is None:
         return None
-    body = peeked.body
-    if route.resource == "countTokens":  # Gemini's may wrap a whole request
-        start, end = _native.find_path(body, (b"generateContentRequest",))
-        body = body[start:end] if start >= 0 else body
-    turn = CODECS[route.dialect.name].read_turn(body, PathSays(route.model))
+    start, end = _turn_in(route, peeked.body)
+    turn = CODECS[route.dialect.name].read_turn(peeked.body[start:end], PathSays(route.model))
     return _encode(said(estimated_tokens(turn)))
 
 

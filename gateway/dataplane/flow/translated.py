@@ -4,17 +4,21 @@ The client's status and headers wait for the first bytes that the writer gives, 
 answered with a status. The record is written before the client's terminal event, as on the way without translation.
 """
 
+from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from gateway.base.core.errors import GatewayError, ProviderError, TimedOut, UpstreamFault, UpstreamProtocolError
+from gateway.base.core.errors import Bug, GatewayError, ProviderError, TimedOut, UpstreamProtocolError
+from gateway.base.core.money import usd
 from gateway.base.core.record import Outcome
-from gateway.base.core.usage import NO_USAGE
 from gateway.dataplane.flow import refuse
+from gateway.dataplane.flow.answer import plain_error
 from gateway.dataplane.flow.exchange import Exchange
-from gateway.dataplane.flow.headers import stamp, usd
-from gateway.dataplane.flow.relay import Relay, answering_model
-from gateway.dataplane.flow.settle import cost_of, estimated_usage, write_done
+from gateway.dataplane.flow.gather import Gather
+from gateway.dataplane.flow.gemini_array import ArrayWriter
+from gateway.dataplane.flow.headers import stamp, stream_headers
+from gateway.dataplane.flow.relay import Relay
+from gateway.dataplane.flow.settle import NOTHING, Spend, write_done
 from gateway.dataplane.upstream import Captures, Headers, UpstreamClient
 from gateway.dataplane.wire import Fault, Translation, provider_error, told
 
@@ -45,51 +49,57 @@ class TranslatedRelay(Relay):
         self._last: list[bytes] = []
         self._unread = 0
         self._unsent = 0
-        self._array = _ArrayOfChunks() if is_raw else None
+        self._array = ArrayWriter() if is_raw else None
 
     # === the provider's completions ===
 
     def on_body(self, status: int, headers: Headers, ttfb_us: int, body: bytes) -> None:
-        began = perf_counter()
-        ex = self.ex
-        ex.ttfb_us = ttfb_us
+        self.ex.ttfb_us = ttfb_us
         self._carried = _carried(headers)
         if status >= _ERROR:
-            self._fail(self._translation.error(status, dict(headers), body), f"upstream_{status}")
+            fault = self._translation.error(status, dict(headers), plain_error(headers, body)[1])
+            self._fail(fault, "upstream_error", NOTHING, f"upstream_{status}")
             return
-        usage, cost, basis = self._cost_of_body(body)
-        try:
-            answer = self._translation.whole(body)
-        except UpstreamProtocolError as error:
-            self._end_with(error, "upstream_error", usage, error.code)
-            return
-        ended = self._translation.ended
-        if isinstance(ended, Fault):
-            self._fail(ended, "upstream_failed")
-            return
-        ex.response_bytes = len(answer)
-        ex.overhead += perf_counter() - began
-        write_done(ex, self.pipeline.recorder, status=_OK, outcome="ok", usage=usage, cost=cost, basis=basis)
-        if self._translation.is_stream:
-            self._send(answer)
-        else:
-            ex.reply.whole(_OK, stamp([("content-type", "application/json"), *self._carried], ex, cost), answer)
-        self._finish()
+        self._answer(self._translation.whole, body, self.spend_of_body(body))
 
     def on_head(self, status: int, headers: Headers, ttfb_us: int) -> None:
         ex = self.ex
-        ex.ttfb_us = ttfb_us
-        ex.is_stream = True
-        ex.last_write = perf_counter()
+        self.has_begun = True
         self._carried = _carried(headers)
+        if status >= _ERROR or not ex.is_stream:
+            self.client.hand_over(self.upstream, Gather(self, status, headers, ttfb_us))
+            return
+        ex.ttfb_us = ttfb_us
+        ex.last_write = perf_counter()
+
+    def on_gathered(self, status: int, headers: Headers, ttfb_us: int, body: bytes, captures: Captures) -> None:
+        if status >= _ERROR:
+            self.on_body(status, headers, ttfb_us, body)
+            return
+        self.ex.ttfb_us = ttfb_us
+        read = self._translation.collected
+        if captures[0] == "failed" or captures[7]:
+            self._answer(read, body, self.spend_of(captures))
+        else:
+            self._answer(read, body, self.estimate(captures), "cut")
 
     def on_data(self, data: bytes) -> None:
         if self.is_ended_by_us is not None or self._translation.ended is not None:
             return
+        if self.events_left:
+            self.count_events(data)
         began = perf_counter()
-        self._take(self._translation.stream(data))
+        self._take(self._read(data))
         self._consumed(len(data))
         self.ex.overhead += perf_counter() - began
+
+    def _read(self, data: bytes) -> bytes:
+        """Whole events as the client's; those that cannot be read end the answer."""
+        try:
+            return self._translation.stream(data)
+        except UpstreamProtocolError as error:
+            self.end_early(error)
+            return b""
 
     def _consumed(self, size: int) -> None:
         """Tell the native client to read on, unless too much waits for a slow client."""
@@ -116,93 +126,128 @@ class TranslatedRelay(Relay):
         if self.is_ended_by_us is not None:
             return
         if self._translation.ended is None:
-            self._last.append(self._translation.stream(data))
+            self._last.append(self._read(data))
         if self._translation.ended is not None:
             self._settle(captures, data)
 
     def on_end(self, captures: Captures) -> None:
         if self.ex.is_settled:
-            self._finish()
+            self.finish()
             return
         if self.is_ended_by_us is not None:
             super().on_end(captures)
             return
+        failure: Outcome = "upstream_error"
         if self._translation.ended is None:
+            failure = "cut"
             self._last.append(self._translation.end())
-        self._settle(captures)
-        self._finish()
+        self._settle(captures, failure=failure)
+        self.finish()
 
     def on_failed(self, code: str, message: str, captures: Captures | None) -> None:
         is_whole = self._translation.ended is not None and self.is_ended_by_us is None and not self.is_client_gone
         if is_whole and not self.ex.is_settled and captures is not None:
             self._settle(captures)
-            self._finish()
+            self.finish()
             return
         super().on_failed(code, message, captures)
 
     # === ways out ===
 
-    def _settle(self, captures: Captures, terminal: bytes = b"") -> None:
-        """The answer has ended, well or with the provider's own error: record it, then tell the client."""
+    def _answer(
+        self, read: Callable[[bytes], bytes], body: bytes, spend: Spend, failure: Outcome = "upstream_error"
+    ) -> None:
+        """All that the provider has answered is here, and `read` makes the client's answer of it."""
+        began = perf_counter()
+        ex = self.ex
+        try:
+            answer = read(body)
+        except UpstreamProtocolError as error:
+            self._end_with(error, failure, spend, error.code)
+            return
+        ended = self._translation.ended
+        ex.overhead += perf_counter() - began
+        if isinstance(ended, Fault):
+            self._last.append(answer)
+            counted = spend if failure == "cut" or spend[2] == "exact" else NOTHING
+            self._fail(ended, failure, counted, "cut" if failure == "cut" else "upstream_failed")
+        elif self._translation.is_stream:
+            self._last.append(answer)
+            self._close("ok", "", spend)
+            self.finish()
+        else:
+            ex.response_bytes = len(answer)
+            write_done(ex, self.pipeline.recorder, status=_OK, outcome="ok", spend=spend)
+            headers = [("content-type", "application/json"), *self._carried]
+            ex.reply.whole(_OK, stamp(headers, ex, spend[1]), answer)
+            self.finish()
+
+    def _settle(self, captures: Captures, terminal: bytes = b"", *, failure: Outcome = "upstream_error") -> None:
+        """The stream has ended, well or with a failure: record it, then tell the client."""
         ex, ended = self.ex, self._translation.ended
         if ex.is_settled:
             return
-        if ended is None:
-            ended = Fault("server", "the provider ended its answer before it was complete")
-        usage, is_exact = self._usage_of(captures, terminal)
-        if isinstance(ended, Fault):  # what was reported came before the end
-            seen = self._reported(captures, terminal)
-            usage, is_exact = estimated_usage(ex, seen, captures[5], captures[6]), False
-        cost = cost_of(ex, usage, answering_model(captures))
-        if isinstance(ended, Fault) and not ex.is_committed and not self._translation.has_begun:
-            self._fail(ended, "upstream_failed")
+        if not isinstance(ended, Fault):
+            spend = self.spend_of(captures, terminal)
+            if self._translation.is_cut:
+                self._last.append(self._translation.last(spend[0]))
+            self._close("ok", "", spend)
             return
-        if self._translation.is_cut:
-            self._last.append(self._translation.last(usage))
-        outcome: Outcome = "upstream_error" if isinstance(ended, Fault) else "ok"
+        spend = self._spend_of_failure(captures, terminal)
+        code = "cut" if failure == "cut" else "upstream_failed"
+        if ex.is_committed or self._translation.has_begun:
+            self._close(failure, code, spend)
+        else:
+            self._fail(ended, failure, spend, code)
+
+    def _spend_of_failure(self, captures: Captures, terminal: bytes) -> Spend:
+        """Nothing, when the provider refused before it had counted or said anything."""
+        if captures[0] != "failed":
+            return self.estimate(captures)
+        if captures[5] or self._reported(captures, terminal) is not None:
+            return self.spend_of(captures, terminal)
+        return NOTHING
+
+    def _close(self, outcome: Outcome, code: str, spend: Spend) -> None:
+        """Record the stream and send its end, which `_last` holds."""
+        ex = self.ex
         last = b"".join(self._last)
         if self._array is not None:
             last = self._array.last(last)
         ex.response_bytes += len(last)
-        write_done(
-            ex, self.pipeline.recorder, status=_OK, outcome=outcome,
-            error_code="upstream_failed" if isinstance(ended, Fault) else "",
-            usage=usage, cost=cost, basis="exact" if is_exact else "estimated",
-        )  # fmt: skip
+        write_done(ex, self.pipeline.recorder, status=_OK, outcome=outcome, error_code=code, spend=spend)
         if ex.dialect is not None and ex.dialect.takes_comments:
-            last = b": x-agentcc-cost %s\n\n%s" % (usd(cost).encode(), last)
-        self._commit()
+            last = b": x-agentcc-cost %s\n\n%s" % (usd(spend[1]).encode(), last)
+        self._commit(spend[1])
         ex.reply.write(last)
 
-    def _fail(self, fault: Fault, code: str) -> None:
+    def _fail(self, fault: Fault, outcome: Outcome, spend: Spend, code: str) -> None:
         ex = self.ex
         assert ex.dialect is not None
-        error = provider_error(fault, ex.dialect.name, self._provider())
-        self._end_with(error, "upstream_error", NO_USAGE, code)
+        self._end_with(provider_error(fault, ex.dialect.name, self._provider()), outcome, spend, code)
 
     def _last_words(self, error: GatewayError) -> bytes:
-        kind = "timeout" if isinstance(error, TimedOut) else "server"
-        fault = Fault("server" if not isinstance(error, UpstreamFault) else kind, error.message, code=error.code)  # type: ignore[arg-type]
-        if isinstance(error, ProviderError):
-            fault = Fault(error.details.get("kind", "server"), error.message, code=error.form[2])  # type: ignore[arg-type]
-        assert self.ex.dialect is not None
+        ex = self.ex
+        assert ex.dialect is not None
         written = b"".join(self._last)
-        if self._translation.ended is None:  # else the client's terminal event is there already
-            written += self._translation.fail(told(fault, self.ex.dialect.name)) or refuse.event(self.ex, error)
-        last = written
-        return last if self._array is None else self._array.last(last)
+        if self._translation.ended is None or not written:  # else the client's terminal event is there already
+            # a bug may be the writer's own
+            told_by_writer = (
+                b"" if isinstance(error, Bug) else self._translation.fail(told(_fault(error), ex.dialect.name))
+            )
+            written += told_by_writer or refuse.event(ex, error)
+        return written if self._array is None else self._array.last(written)
 
     def commit_early(self) -> None:
-        ex = self.ex
-        ex.is_stream = True
-        ex.last_write = perf_counter()
-        self._commit()
+        self.ex.is_stream = True
+        self.ex.last_write = perf_counter()
+        self._commit(self.ex.hold_nusd)
 
     def _send(self, data: bytes) -> None:
         ex = self.ex
         if self._array is not None:
             data = self._array.piece(data)
-        self._commit()
+        self._commit(ex.hold_nusd)
         ex.response_bytes += len(data)
         ex.last_write = self.pipeline.now
         if ex.reply.is_waiting:
@@ -210,34 +255,22 @@ class TranslatedRelay(Relay):
         ex.reply.write(data)
         self.pipeline.count_unfinished(ex, len(data))
 
-    def _commit(self) -> None:
+    def _commit(self, cost_nusd: int) -> None:
+        """Send the headers, unless they have left: with the cost as far as it is known now."""
         ex = self.ex
         if ex.is_committed:
             return
         ex.is_committed = True
-        self.has_begun = True
         assert ex.dialect is not None
         kind = "application/json" if self._array is not None else ex.dialect.stream_type
-        headers = [("content-type", kind), ("cache-control", "no-cache"), ("x-accel-buffering", "no"), *self._carried]
-        ex.reply.start(_OK, stamp(headers, ex, ex.hold_nusd))
+        ex.reply.start(_OK, stamp([*stream_headers(kind), *self._carried], ex, cost_nusd))
 
 
-class _ArrayOfChunks:
-    """A Gemini stream without `alt=sse`: the same chunks as elements of one JSON array."""
-
-    def __init__(self) -> None:
-        self._has_begun = False
-
-    def piece(self, data: bytes) -> bytes:
-        chunks = [line[5:].strip() for line in data.splitlines() if line.startswith(b"data:")]
-        if not chunks:
-            return b""
-        head = b",\r\n" if self._has_begun else b"["
-        self._has_begun = True
-        return head + b",\r\n".join(chunks)
-
-    def last(self, data: bytes) -> bytes:
-        return self.piece(data) + (b"]" if self._has_begun else b"[]")
+def _fault(error: GatewayError) -> Fault:
+    """An error as what the client's writer can tell."""
+    if isinstance(error, ProviderError):
+        return Fault(error.details.get("kind", "server"), error.message, code=error.form[2])  # type: ignore[arg-type]
+    return Fault("timeout" if isinstance(error, TimedOut) else "server", error.message, code=error.code)
 
 
 def _carried(headers: Headers) -> Headers:

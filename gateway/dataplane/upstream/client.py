@@ -4,10 +4,12 @@ The only room that opens sockets to providers. A `Handler` gets the completions 
 """
 
 import asyncio
+import traceback
 from typing import Any, Protocol
 
 from gateway import _native
 from gateway.base.config import TimeoutsConfig
+from gateway.base.telemetry.log import log
 from gateway.dataplane.wire.dialect import Tap
 
 Headers = list[tuple[str, str]]
@@ -95,6 +97,10 @@ class UpstreamClient:
             raise
         return request
 
+    def hand_over(self, request: int, handler: Handler) -> None:
+        """From its next completion on the request is `handler`'s; only while it is open."""
+        self._handlers[request] = handler
+
     def cancel(self, request: int) -> None:
         """Drop the request; its handler gets one last `on_failed("cancelled")` with what was captured."""
         self._native.stop(request)
@@ -137,4 +143,12 @@ class UpstreamClient:
             except Exception as exc:  # noqa: BLE001 - one exchange's bug must not stop the others
                 handlers.pop(item[0], None)
                 self._native.cancel(item[0])
-                handler.on_bug(exc)
+                _tell_bug(handler, exc)
+
+
+def _tell_bug(handler: Handler, exc: Exception) -> None:
+    """Nor must a second bug, in what the first one is told to: the batch holds other exchanges' completions too."""
+    try:
+        handler.on_bug(exc)
+    except Exception as again:  # noqa: BLE001 - see above
+        log("error", "bug", error=repr(again), trace=traceback.format_exception(again)[-3:])

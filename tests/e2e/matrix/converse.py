@@ -4,6 +4,7 @@ import json
 from typing import Any
 from urllib.parse import quote
 
+from gateway.dataplane.wire.bedrock_converse import BEDROCK_CONVERSE
 from tests.dataplane.wire.converse.grammar import faults
 from tests.e2e.matrix import sse
 from tests.e2e.matrix.nouns import Ask, Call, Numbers, Result, Round, Seen, Sent, Trouble
@@ -74,7 +75,7 @@ class Converse:
             (next(headers[name] for name in names if name in headers), data) for headers, data in sse.frames(body)
         ]
         seen = self.heard(events)
-        seen.wrong += faults(body, has_shapes=False)
+        seen.wrong += faults(body.replace(BEDROCK_CONVERSE.keep_alive, b""), has_shapes=False)
         return seen
 
     def heard(self, events: list[Any]) -> Seen:

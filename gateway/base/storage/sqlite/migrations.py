@@ -39,6 +39,52 @@ KEYS: tuple[str, ...] = (
 )
 """Steps of keys.sqlite3. `revision` grows with each transaction: a worker reads only rows newer than it has seen."""
 
+LEASES: tuple[str, ...] = (
+    """
+    CREATE TABLE epoch (began_ms INTEGER NOT NULL);
+    INSERT INTO epoch VALUES (0);
+    CREATE TABLE nodes (node TEXT PRIMARY KEY, heard_ms INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE runs (run TEXT PRIMARY KEY, node TEXT NOT NULL, synced_ms INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE adopted (
+        label TEXT NOT NULL,
+        window TEXT NOT NULL,
+        node TEXT NOT NULL,
+        epoch_ms INTEGER NOT NULL,
+        PRIMARY KEY (label, window, node)
+    ) WITHOUT ROWID;
+    CREATE TABLE shares (
+        bucket TEXT NOT NULL,
+        run TEXT NOT NULL,
+        base_nusd INTEGER NOT NULL,
+        granted_nusd INTEGER NOT NULL,
+        spent_nusd INTEGER NOT NULL,
+        held_nusd INTEGER NOT NULL,
+        first_frames INTEGER NOT NULL,
+        synced_ms INTEGER NOT NULL,
+        tight_ms INTEGER NOT NULL,
+        PRIMARY KEY (bucket, run)
+    ) WITHOUT ROWID;
+    CREATE INDEX shares_of_run ON shares(run);
+    CREATE TABLE totals (
+        bucket TEXT NOT NULL,
+        node TEXT NOT NULL,
+        total_nusd INTEGER NOT NULL,
+        PRIMARY KEY (bucket, node)
+    ) WITHOUT ROWID;
+    CREATE TABLE wanted (bucket TEXT PRIMARY KEY, need_nusd INTEGER NOT NULL, at_ms INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE corrections (
+        id INTEGER PRIMARY KEY,
+        bucket TEXT NOT NULL,
+        amount_nusd INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        by TEXT NOT NULL,
+        at_ms INTEGER NOT NULL
+    );
+    CREATE INDEX corrections_of_bucket ON corrections(bucket);
+    """,
+)
+"""Steps of leases.sqlite3. `totals` of node '' are the sums of a bucket's corrections."""
+
 
 def migrate(db: sqlite3.Connection, steps: Sequence[str], name: str) -> None:
     """Run the steps that `db` has not seen, each in one transaction with its number. Raises StorageError."""

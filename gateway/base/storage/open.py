@@ -1,0 +1,27 @@
+"""Which store the leases live in: SQLite in `data_dir`, or the Redis that several nodes share."""
+
+from typing import Protocol
+
+from gateway.base.config import GatewayConfig
+from gateway.base.storage.leases import LeaseBook, LeaseStore
+from gateway.base.storage.node import node_id
+from gateway.base.storage.sqlite.leases import SqliteLeases
+
+__all__ = ["Leases", "node_id", "open_leases"]
+
+
+class Leases(LeaseStore, LeaseBook, Protocol):
+    """Both sides of one store."""
+
+    async def close(self) -> None:
+        """Give connections back."""
+        ...
+
+
+def open_leases(config: GatewayConfig) -> Leases:
+    """The store that the configuration names. Connects with the first call: a store that is down is that call's StorageError."""
+    if config.storage.redis:
+        from gateway.base.storage.redis import RedisLeases
+
+        return RedisLeases(config.storage.redis)
+    return SqliteLeases(config.server.data_dir)

@@ -1,0 +1,29 @@
+"""Money on the road: what a request may cost, what is left, what is held until it is settled."""
+
+from gateway.dataplane.budget.bound import (
+    LEAST_OUTPUT_TOKENS,
+    Reach,
+    bound_nusd,
+    payable_tokens,
+    quick_bound_nusd,
+    reach_of,
+)
+from gateway.dataplane.budget.bucket import Bucket, Stage
+from gateway.dataplane.budget.charge import Charge
+from gateway.dataplane.budget.refusal import spent_out
+from gateway.dataplane.budget.wallet import Hold, Wallet
+
+__all__ = [
+    "LEAST_OUTPUT_TOKENS",
+    "Bucket",
+    "Charge",
+    "Hold",
+    "Reach",
+    "Stage",
+    "Wallet",
+    "bound_nusd",
+    "payable_tokens",
+    "quick_bound_nusd",
+    "reach_of",
+    "spent_out",
+]

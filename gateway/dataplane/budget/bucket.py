@@ -1,0 +1,89 @@
+"""One bucket as a worker holds it: its lease, what was spent and is held of it, and what the store last said of the others.
+
+Amounts are cumulative over the worker's run, in nano-USD, as in base/storage/leases.py.
+"""
+
+from enum import IntEnum
+
+from gateway.base.core.budget import UNLIMITED, Span, Window, bucket_name
+
+SYNC_S = 0.25
+_TIGHT_SYNC_S = 0.05
+"""How often the store hears of a bucket in which something happened: near the ceiling sooner, for others may wait for what is idle."""
+
+
+class Stage(IntEnum):
+    """How far a budget is spent; what follows is decided in flow/admit.py."""
+
+    OK = 0
+    WARN = 1
+    DOWNGRADE = 2
+    OVER = 3
+    """Past the limit of a soft budget: every turn is downgraded."""
+    SPENT = 4
+    """Nothing more: past `pause`, or past the limit of a hard budget."""
+
+
+class Bucket:
+    """`free` is what may be held at once. `first_frames` and `is_fresh` are told with the first sync only."""
+
+    __slots__ = (
+        "account_id", "dry_need_nusd", "dry_until", "first_frames", "granted", "held", "is_fresh",
+        "is_ready", "is_tight", "name", "others_spent", "peak_held", "rollover", "rolls_from", "span", "spent", "spent_told", "synced_at",
+        "window",
+    )  # fmt: skip
+
+    def __init__(self, window: Window, account_id: str, span: Span, first_frames: int) -> None:
+        self.span = span
+        self.account_id = account_id
+        self.name = bucket_name(window, account_id, span)
+        self.granted = self.spent = self.held = self.others_spent = self.rollover = self.peak_held = self.spent_told = 0
+        self.first_frames = first_frames
+        self.is_fresh = first_frames > 0
+        self.is_ready = self.is_tight = False
+        self.synced_at = 0.0
+        self.dry_need_nusd = self.dry_until = 0.0
+        self.rolls_from = ""
+        self.update(window)
+
+    def update(self, window: Window) -> None:
+        """Take the window's terms from a new policy: the state stays."""
+        self.window = window
+
+    @property
+    def free(self) -> int:
+        """What of the lease nobody holds."""
+        return self.granted - self.spent - self.held
+
+    @property
+    def sync_every_s(self) -> float:
+        """How long the store may not have heard of it."""
+        return _TIGHT_SYNC_S if self.is_tight else SYNC_S
+
+    @property
+    def spent_by_all(self) -> int:
+        """What the bucket's exchanges have cost, as far as this worker knows."""
+        return self.others_spent + self.spent
+
+    def limit(self, now_ms: int) -> int:
+        """The limit in force: raises and rollover included."""
+        return self.window.limit_at(now_ms) + self.rollover
+
+    def asked_ceiling(self, now_ms: int) -> int:
+        """What leases may come to together, without rollover; UNLIMITED for soft budgets."""
+        return self.window.limit_at(now_ms) if self.window.is_hard else UNLIMITED
+
+    def stage(self, now_ms: int) -> Stage:
+        """Where the bucket stands."""
+        window, limit, spent = self.window, self.limit(now_ms), self.spent_by_all
+        if window.is_hard and spent >= limit:
+            return Stage.SPENT
+        if window.pause != UNLIMITED and not window.is_hard and spent >= int(limit * window.pause):
+            return Stage.SPENT
+        if spent >= limit:
+            return Stage.OVER
+        if window.downgrade != UNLIMITED and spent >= int(limit * window.downgrade):
+            return Stage.DOWNGRADE
+        if window.warn != UNLIMITED and spent >= int(limit * window.warn):
+            return Stage.WARN
+        return Stage.OK

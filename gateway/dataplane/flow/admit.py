@@ -1,0 +1,168 @@
+"""Admit and hold: what the budgets say of an exchange before it is sent (SPEC §3, DESIGN idea 4).
+
+Admit looks at how far the budgets are spent: nothing, or another model, or no. Hold takes the money. Both are arithmetic on what the
+worker has in memory; only a lease that is too small waits for the store.
+"""
+
+from collections.abc import Callable, Coroutine
+
+from gateway.base.core.errors import GatewayError
+from gateway.base.core.plan import Deployment
+from gateway.dataplane.budget import (
+    LEAST_OUTPUT_TOKENS,
+    Bucket,
+    Charge,
+    Hold,
+    Reach,
+    Stage,
+    Wallet,
+    bound_nusd,
+    payable_tokens,
+    quick_bound_nusd,
+    reach_of,
+    spent_out,
+)
+from gateway.dataplane.flow.exchange import Exchange
+from gateway.dataplane.flow.route import Route
+from gateway.dataplane.flow.settle import estimated_prompt_tokens
+from gateway.dataplane.providers import vendor_of
+from gateway.dataplane.wire import PathSays, Peek
+
+Resolve = Callable[[str], Deployment]
+"""A model's name → its deployment for this exchange's client and key. Raises GatewayError where there is none, or it is forbidden."""
+
+_WITHOUT_OUTPUT = frozenset({"/embeddings", "embedContent", "batchEmbedContents"})
+_USUAL_BYTES_PER_TOKEN = 4
+_USUAL_TURN = (10_000, 500)
+"""Prompt and output tokens by which two models' prices are compared."""
+
+
+def unknown(ex: Exchange, wallet: Wallet, asked: Deployment) -> Coroutine[None, None, None] | None:
+    """What must be awaited before `admit`: the store's word on buckets that this worker has just met; nearly always None."""
+    assert ex.grant is not None
+    charge = wallet.charge_for(ex.grant, asked.name, int(ex.started_at * 1000))
+    return None if charge is None or charge.is_known else wallet.ask_about(charge)
+
+
+def admit(ex: Exchange, wallet: Wallet, asked: Deployment, resolve: Resolve) -> tuple[Deployment, Charge | None]:
+    """The deployment that the budgets allow, and what it is counted in. Raises BudgetExceeded."""
+    assert ex.grant is not None
+    now_ms = int(ex.started_at * 1000)
+    charge = wallet.charge_for(ex.grant, asked.name, now_ms)
+    if charge is None:
+        return asked, None
+    stage = charge.stage_at(wallet.turn, now_ms)
+    if stage < Stage.DOWNGRADE:
+        return asked, charge
+    bucket = charge.worst(now_ms)
+    if not bucket.window.is_hard or stage is not Stage.SPENT:
+        found = _downgraded(ex, wallet, asked, charge, stage, resolve, now_ms)
+        if found is not None:
+            return found
+    if stage is Stage.SPENT:
+        raise spent_out(bucket, now_ms)
+    return asked, charge
+
+
+def _downgraded(
+    ex: Exchange, wallet: Wallet, asked: Deployment, charge: Charge, stage: Stage, resolve: Resolve, now_ms: int
+) -> tuple[Deployment, Charge | None] | None:
+    """The first cheaper model that may serve, where a budget wants one; else None. Past `pause` only a budget of a model can be left."""
+    for bucket in charge.buckets:
+        if bucket.stage(now_ms) < Stage.DOWNGRADE:
+            continue
+        rule = bucket.window.cascade
+        is_small = estimated_prompt_tokens(ex, _USUAL_BYTES_PER_TOKEN) < rule.max_input_tokens
+        if not rule.cascade or (bucket.stage(now_ms) < Stage.OVER and not is_small):
+            continue
+        if stage is Stage.SPENT and not bucket.window.models:
+            return None
+        for name in _after(rule.cascade, asked, ex.model_requested):
+            try:
+                found = resolve(name)
+            except GatewayError:
+                continue  # forbidden to this key, or no longer there: the next may serve
+            if found.name == asked.name or _is_dearer(found, asked):
+                continue
+            its = wallet.charge_for(ex.grant, found.name, now_ms) if ex.grant else None
+            if its is not None and its.stage_at(wallet.turn, now_ms) is Stage.SPENT:
+                continue
+            _note(ex, asked, found, bucket)
+            return found, its
+    return None
+
+
+def _after(cascade: tuple[str, ...], asked: Deployment, requested: str) -> tuple[str, ...]:
+    """What comes after the asked model in the cascade; all of it when it is not there."""
+    for at, name in enumerate(cascade):
+        if name in (asked.name, asked.model, requested):
+            return cascade[at + 1 :]
+    return cascade
+
+
+def _is_dearer(found: Deployment, asked: Deployment) -> bool:
+    """Whether an agent's usual turn costs no less there. An unpriced model costs nothing that we know of."""
+    if found.bound is None or asked.bound is None:
+        return False
+    return found.bound.nusd(*_USUAL_TURN) >= asked.bound.nusd(*_USUAL_TURN)
+
+
+def _note(ex: Exchange, asked: Deployment, found: Deployment, bucket: Bucket) -> None:
+    """Say in the header and in the journal why another model serves."""
+    window = bucket.window
+    ex.hops.append(
+        {"from": asked.name, "to": found.name, "reason": "budget", "level": window.level, "id": bucket.account_id}
+    )
+
+
+def hold(
+    ex: Exchange, wallet: Wallet, charge: Charge, route: Route, peeked: Peek
+) -> Coroutine[None, None, None] | None:
+    """Hold the exchange's money at once, and give None; or give what must be awaited, where the lease is too small.
+
+    Under a hard budget the hold is an upper bound of the cost; where the client set no limit to the output and the budget cannot pay
+    for all that the model might write, `ex.output_limit` is what it can pay for. Raises BudgetExceeded or BudgetUnproven, now or later.
+    """
+    deployment = ex.deployment
+    assert deployment is not None
+    expected = ex.hold_nusd = charge.expected_nusd(ex.hold_nusd)
+    if not charge.hard:
+        charge.take(0, expected)
+        ex.hold = Hold(wallet, charge, 0, expected)
+        return None
+    dialect = route.dialect.name
+    reach = reach_of(
+        peeked,
+        dialect,
+        PathSays(route.model, route.is_stream),
+        deployment,
+        vendor_of(deployment.provider.name, deployment.model),
+        has_output=route.resource not in _WITHOUT_OUTPUT,
+    )
+    bound = quick_bound_nusd(reach, deployment)
+    if charge.take(bound, expected):
+        ex.hold, ex.reach = Hold(wallet, charge, bound, expected), reach
+        if not reach.is_known:
+            ex.output_limit = reach.output_tokens
+        return None
+    return _obtain(ex, wallet, charge, reach, expected)
+
+
+async def _obtain(ex: Exchange, wallet: Wallet, charge: Charge, reach: Reach, expected_nusd: int) -> None:
+    deployment = ex.deployment
+    assert deployment is not None
+    most = bound_nusd(reach, deployment, reach.output_tokens)
+    least = most if reach.is_clients else bound_nusd(reach, deployment, min(LEAST_OUTPUT_TOKENS, reach.output_tokens))
+    got = await wallet.obtain(charge, most, expected_nusd, least)
+    _held(ex, Hold(wallet, charge, got, expected_nusd), reach)
+
+
+def _held(ex: Exchange, held: Hold, reach: Reach) -> None:
+    deployment = ex.deployment
+    assert deployment is not None
+    ex.hold, ex.reach = held, reach
+    most = bound_nusd(reach, deployment, reach.output_tokens)
+    if held.hard_nusd < most:
+        ex.output_limit = payable_tokens(reach, deployment, held.hard_nusd)
+    elif not reach.is_known:
+        ex.output_limit = reach.output_tokens

@@ -1,0 +1,37 @@
+"""What the native client's failures are to the client: the error's class, and its words."""
+
+from gateway.base.core.errors import ConnectFailed, ResponseTooLarge, TimedOut, UpstreamFault, UpstreamProtocolError
+
+NEVER_SENT = frozenset({"connect", "dns", "tls", "timeout_connect"})
+"""Failures before the request left: they cost nothing."""
+
+_FAULTS: dict[str, type[UpstreamFault]] = {
+    "connect": ConnectFailed,
+    "dns": ConnectFailed,
+    "tls": ConnectFailed,
+    "timeout_connect": TimedOut,
+    "timeout_first_byte": TimedOut,
+    "timeout_idle": TimedOut,
+    "timeout_total": TimedOut,
+    "too_large": ResponseTooLarge,
+    "event_too_large": ResponseTooLarge,
+}
+_WORDS = {
+    "connect": "the gateway could not connect to provider `{provider}`: {message}",
+    "dns": "the gateway could not find the address of provider `{provider}`: {message}",
+    "tls": "the gateway could not make a TLS connection to provider `{provider}`: {message}",
+    "timeout_connect": "provider `{provider}` did not accept a connection in time",
+    "timeout_first_byte": "provider `{provider}` did not begin to answer in time",
+    "timeout_idle": "provider `{provider}` fell silent in the middle of its answer",
+    "timeout_total": "provider `{provider}` did not finish its answer in time",
+    "too_large": "the answer of provider `{provider}` is larger than the gateway allows (max_response_bytes)",
+    "event_too_large": "provider `{provider}` sent an event larger than the gateway allows",
+    "protocol": "provider `{provider}` broke the HTTP protocol: {message}",
+    "reset": "provider `{provider}` closed the connection before its answer was complete",
+}
+
+
+def fault_of(code: str, message: str, provider: str) -> UpstreamFault:
+    """The error for a failure of this code (`_native.pyi` lists them) and message."""
+    words = _WORDS.get(code, "the request to provider `{provider}` failed: {message}")
+    return _FAULTS.get(code, UpstreamProtocolError)(words.format(provider=provider, message=message), upstream=code)
