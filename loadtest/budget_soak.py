@@ -55,6 +55,8 @@ def run(store: str, seed: int, seconds: float, clients: int, *, is_chaos: bool) 
         books = read_settled(running, _RECOVERY_S)
         if not is_spent:
             verdict.problems.append("the cap never refused everybody")
+        if sum(frame.outcome == "ok" for frame in books.done()) < clients:
+            verdict.problems.append("hardly anything was served: nothing was tested")
         if not books.is_settled():
             verdict.problems.append(f"after {_RECOVERY_S:.0f} s not everything had recovered and reached the ledger")
         _judge(verdict, scene, load, books, is_chaos=is_chaos)
@@ -96,7 +98,8 @@ async def _load(load: Load, chaos: Chaos, clients: int, seconds: float) -> bool:
     def is_over(load: Load) -> bool:
         nonlocal is_spent
         now = time.monotonic()
-        is_spent = chaos.is_over and load.refused >= 2 * clients and now - load.accepted_at > _QUIET_S
+        quiet_s = now - max(load.accepted_at, load.unproven_at)
+        is_spent = chaos.is_over and load.refused >= 2 * clients and quiet_s > _QUIET_S
         return is_spent or now - load.began > seconds + _LATEST_S
 
     await load.run(clients, is_over)

@@ -14,6 +14,7 @@ from loadtest.budget.scene import Ask, Scene, headers
 
 _TIMEOUT_S = 60.0
 _AFTER_REFUSAL_S = 0.3
+_UNPROVEN = 503
 
 
 class Sent(Struct):
@@ -40,7 +41,8 @@ class Load:
         self.began = time.monotonic()
         self.accepted_at = self.began
         self.refused = 0
-        """Refusals since the last request that was accepted."""
+        """Refusals for want of money since the last request that was accepted."""
+        self.unproven_at = 0.0
         self.is_stopping = False
 
     async def run(self, clients: int, is_over: Callable[["Load"], bool], requests: int = 0) -> None:
@@ -67,7 +69,10 @@ class Load:
             sent = await self._send(http, ask)
             self.sent.append(sent)
             if sent.end == "refused":
-                self.refused += 1
+                if sent.status == _UNPROVEN:
+                    self.unproven_at = time.monotonic()
+                else:
+                    self.refused += 1
                 await asyncio.sleep(_AFTER_REFUSAL_S)
             elif sent.status:  # else nobody knows
                 self.refused, self.accepted_at = 0, time.monotonic()

@@ -159,7 +159,7 @@ def test_scenes_are_what_their_seed_says() -> None:
         (hard,) = [window for window in windows_of(config.budgets, "") if window.is_hard]
         assert (hard.level, hard.id, hard.limit_nusd) == (scene.level, scene.account_id, _CAP)
     again = Scene(0, _CAP, Mix(), 2, mean_nusd=8_000_000)
-    asks = [scenes[0].ask(n) for n in range(400)]
-    assert asks == [again.ask(n) for n in range(400)]
+    asks = [scenes[0].ask(n) for n in range(800)]
+    assert asks == [again.ask(n) for n in range(800)]
     assert len({(a.dialect, a.model, a.is_stream, a.node) for a in asks}) == 3 * 6 * 2 * 2
     assert {a.fault for a in asks} >= {"", "error", "close", "cut", "in_stream_error", "stall"}
