@@ -276,6 +276,7 @@ def test_an_edit_and_a_restart_neither_forget_nor_double(fake: FakeUpstream, tmp
     gateway = Gateway(tmp_path, made)
     with gateway:
         spend(gateway, fake, 0.03)
+        fake.default = answer(1, 1)  # asking costs next to nothing
         changed = copy.deepcopy(made)
         changed["budgets"]["teams"]["platform"]["limit"] = 0.031
         gateway.write_config(changed)

@@ -11,6 +11,7 @@ from time import perf_counter, time
 from typing import TypeVar
 from urllib.parse import quote, unquote_plus
 
+from gateway import _native
 from gateway.base.core.errors import (
     BadRequest,
     Bug,
@@ -52,6 +53,7 @@ _WINDOW_BYTES = 1 << 20
 """What the native client reads ahead of the event loop for one answer."""
 
 _OFF_LOOP_BYTES = 1 << 20
+_TRACED = _native.Needles([TRACE])
 _DAY_S = 86_400
 _EXPECTING_S = 0.02
 _DISCARD_BYTES = 256 << 20
@@ -202,7 +204,7 @@ class Pipeline:
         size = len(peeked.body)
         if deployment.dialect == route.dialect.name:
             outgoing, drop_usage_chunk = _outgoing(route, peeked, deployment, ex.output_limit)
-            if TRACE in outgoing:
+            if _TRACED.any_in(outgoing):
                 outgoing, ex.drops = await self._off_loop(ex, size, moved, ex, route, outgoing, deployment, policy)
             self._pass_through(ex, route, deployment, outgoing, began, drop_usage_chunk=drop_usage_chunk)
             return
