@@ -103,6 +103,7 @@ class Codec(Record, frozen=True):
     - `read_error(status, headers, body)`: a provider's error answer; header names are lower case. Never raises.
     - `kinds`: the kinds of tools and calls it has words for; `servers`: the server tools (`Tool.name`) it can declare.
     - `has_stop`: whether a request can name stop sequences (else they are emulated on the way back).
+    - `paths`: the canon's names of what may not be carried → their paths in its requests (`Report`); only those that differ.
     - `harmless`: members in its turns' `extra` whose loss changes nothing, by path (`store`, `generationConfig.candidateCount`,
       `tools.type`, `messages.status`, `parts.caller`) → the values of which that is true, () for all (`translate.losses`).
     - `mended(turn, target, report)`: a turn of this very dialect from which thoughts were taken (`translate.reopen`), as its providers
@@ -122,6 +123,7 @@ class Codec(Record, frozen=True):
     kinds: frozenset[str]
     servers: frozenset[str]
     interleaves: bool
+    paths: Mapping[str, str]
     harmless: Mapping[str, tuple[Any, ...]]
     mended: Callable[[Turn, Target, Report], Turn] = _as_it_is
     has_stop: bool = True

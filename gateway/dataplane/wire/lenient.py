@@ -70,8 +70,12 @@ def string(holder: Mapping[str, Any], name: str) -> str:
 
 def count(holder: Mapping[str, Any], name: str) -> int:
     """A number member that is a count or a place; -1 when there is none."""
-    found = holder.get(name)
-    return found if isinstance(found, int) and not isinstance(found, bool) and 0 <= found < _MOST_COUNT else -1
+    return count_of(holder.get(name))
+
+
+def count_of(value: Any) -> int:
+    """A count, a place or a time in seconds; -1 for anything else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_COUNT else -1
 
 
 def child(holder: Any, name: str) -> dict[str, Any]:

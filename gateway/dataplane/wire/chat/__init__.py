@@ -3,7 +3,7 @@
 from gateway.dataplane.wire.chat.answer import read_answer, write_answer
 from gateway.dataplane.wire.chat.error import read_error
 from gateway.dataplane.wire.chat.habits import NAME
-from gateway.dataplane.wire.chat.read_turn import HARMLESS, read_turn
+from gateway.dataplane.wire.chat.read_turn import HARMLESS, PATHS, read_turn
 from gateway.dataplane.wire.chat.reader import ChatReader
 from gateway.dataplane.wire.chat.write_turn import write_turn
 from gateway.dataplane.wire.chat.writer import ChatWriter
@@ -24,6 +24,7 @@ CODEC = Codec(
     kinds=frozenset({"function"}),
     servers=frozenset(),
     interleaves=True,
+    paths=PATHS,
     harmless=HARMLESS,
 )
 

@@ -13,7 +13,7 @@ from gateway.dataplane.wire.chat.usage import read_usage, written_usage
 from gateway.dataplane.wire.codec import Asked
 from gateway.dataplane.wire.fault import unsaid
 from gateway.dataplane.wire.fields import encode, rest
-from gateway.dataplane.wire.lenient import answer_object, rows, text_of
+from gateway.dataplane.wire.lenient import answer_object, count, rows, text_of
 from gateway.dataplane.wire.translate.names import made_id
 from gateway.dataplane.wire.translate.reasoning import shown
 
@@ -47,7 +47,6 @@ def read_answer(body: bytes) -> Answer | Fault:
     extra = rest(said, _KNOWN) or {}
     if len(choices) > 1:
         extra["choices"] = choices[1:]
-    created = said.get("created")
     return Answer(
         id=text_of(said.get("id")),
         model=text_of(said.get("model")),
@@ -59,7 +58,7 @@ def read_answer(body: bytes) -> Answer | Fault:
             has_refusal=any(isinstance(part, Refusal) for part in parts),
         ),
         usage=read_usage(said.get("usage"), said.get("service_tier")),
-        created_s=created if isinstance(created, int) else 0,
+        created_s=max(0, count(said, "created")),
         extra=extra or None,
     )
 

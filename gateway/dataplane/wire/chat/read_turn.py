@@ -44,6 +44,23 @@ HARMLESS: Final[dict[str, tuple[Any, ...]]] = {
     "modalities": (["text"],),
 }  # fmt: skip
 """See `Codec.harmless`."""
+PATHS: Final[dict[str, str]] = {
+    "messages.reasoning": "messages.reasoning_content",
+    "messages.tool_result": "messages.tool",
+    "messages.image": "messages.image_url",
+    "messages.document": "messages.file",
+    "messages.audio": "messages.input_audio",
+    "messages.video": "messages.video_url",
+    "system": "messages",
+    "developer": "messages",
+    "thinking": "reasoning_effort",
+    "format": "response_format",
+    "format.schema": "response_format.json_schema.schema",
+    "parallel_tools": "parallel_tool_calls",
+    "max_output_tokens": "max_completion_tokens",
+    "cache_control": "messages.cache_control",
+}
+"""See `Codec.paths`. Of what has several names here, the newest of OpenAI's."""
 
 
 def read_turn(body: bytes, path: PathSays) -> Turn:

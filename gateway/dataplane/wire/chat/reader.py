@@ -33,7 +33,7 @@ from gateway.dataplane.wire.chat.reasoning import bound_signature, is_detail, op
 from gateway.dataplane.wire.chat.stop import FAILURES, failed, read_stop
 from gateway.dataplane.wire.chat.usage import read_usage
 from gateway.dataplane.wire.depth import is_too_deep
-from gateway.dataplane.wire.lenient import decoded, text_of
+from gateway.dataplane.wire.lenient import count_of, decoded, text_of
 
 _CHUNK: Final = Decoder(Chunk).decode
 _WHOLE: Final = Decoder(Whole).decode
@@ -148,8 +148,7 @@ class ChatReader:
     def _begin(self, chunk: Chunk, out: list[Event]) -> None:
         self._has_begun = True
         self._calls.begin(chunk.id, chunk.created)
-        created = chunk.created if isinstance(chunk.created, int) else 0
-        out.append(Begin(text_of(chunk.id), text_of(chunk.model), created_s=created))
+        out.append(Begin(text_of(chunk.id), text_of(chunk.model), created_s=max(0, count_of(chunk.created))))
 
     def _say_whole(self, data: bytes, out: list[Event]) -> None:
         """A server that was asked to stream and sends its answer as one `chat.completion`."""

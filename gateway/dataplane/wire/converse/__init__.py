@@ -5,7 +5,7 @@ from gateway.dataplane.wire.converse.answer import read_answer, write_answer
 from gateway.dataplane.wire.converse.errors import read_error
 from gateway.dataplane.wire.converse.mended import mended
 from gateway.dataplane.wire.converse.names import NAME
-from gateway.dataplane.wire.converse.read_turn import HARMLESS, SYSTEM_TOOLS, read_turn
+from gateway.dataplane.wire.converse.read_turn import HARMLESS, PATHS, SYSTEM_TOOLS, read_turn
 from gateway.dataplane.wire.converse.reader import ConverseReader
 from gateway.dataplane.wire.converse.write_turn import write_turn
 from gateway.dataplane.wire.converse.writer import ConverseWriter
@@ -23,6 +23,7 @@ CODEC = Codec(
     kinds=frozenset({"function"}),
     servers=frozenset(SYSTEM_TOOLS.values()),
     interleaves=False,
+    paths=PATHS,
     harmless=HARMLESS,
     mended=mended,
 )

@@ -16,6 +16,7 @@ from gateway.dataplane.wire.converse.models import Model
 from gateway.dataplane.wire.converse.write_blocks import Block, BlockWriter
 from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.translate.instructions import count_leading, is_instruction, reminder
+from gateway.dataplane.wire.translate.losses import name_of
 
 Side = Literal["user", "assistant"]
 
@@ -55,7 +56,7 @@ def written_system(turn: Turn, writer: BlockWriter, report: Report) -> tuple[lis
             if isinstance(one.part, Text | Refusal):
                 blocks.append(Written({"text": one.part.text}, one.cache))
             else:
-                report.drop(f"system.{type(one.part).__name__.lower()}")
+                report.drop(f"system.{name_of(one.part)}")
     return blocks, count
 
 

@@ -59,6 +59,24 @@ HARMLESS: Final[dict[str, tuple[Any, ...]]] = dict.fromkeys(
     (),
 )  # fmt: skip
 """See `Codec.harmless`."""
+PATHS: Final[dict[str, str]] = {
+    "messages.reasoning": "messages.reasoningContent",
+    "messages.tool_call": "messages.toolUse",
+    "messages.tool_result": "messages.toolResult",
+    "tools": "toolConfig.tools",
+    "tool_choice": "toolConfig.toolChoice",
+    "thinking": "additionalModelRequestFields.thinking",
+    "format": "outputConfig.textFormat",
+    "format.schema": "outputConfig.textFormat.structure.jsonSchema.schema",
+    "max_output_tokens": "inferenceConfig.maxTokens",
+    "temperature": "inferenceConfig.temperature",
+    "top_p": "inferenceConfig.topP",
+    "top_k": "additionalModelRequestFields.top_k",
+    "stop": "inferenceConfig.stopSequences",
+    "service_tier": "serviceTier.type",
+    "cache_control": "messages.cachePoint",
+}
+"""See `Codec.paths`."""
 
 
 def read_turn(body: bytes, path: PathSays) -> Turn:

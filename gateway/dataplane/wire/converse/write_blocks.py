@@ -90,7 +90,7 @@ class BlockWriter:
             if self._model.has_status:
                 result["status"] = "error"
             else:
-                self._report.drop(f"{path}.is_error")
+                self._report.drop(f"{path}.tool_result.is_error")
         return {"toolResult": result}
 
 

@@ -57,7 +57,7 @@ def parallel_switch(
     if model.has_parallel_switch and (choice is None or "auto" in choice):
         return {"type": "auto", "disable_parallel_tool_use": True}
     if choice is None or "tool" not in choice:
-        report.drop("parallel_tool_calls")
+        report.drop("parallel_tools")
     return None
 
 

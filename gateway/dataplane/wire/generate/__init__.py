@@ -6,7 +6,7 @@ from gateway.dataplane.wire.generate.answer import read_answer
 from gateway.dataplane.wire.generate.error import read_error
 from gateway.dataplane.wire.generate.mended import mended
 from gateway.dataplane.wire.generate.names import NAME
-from gateway.dataplane.wire.generate.read_turn import HARMLESS, read_turn
+from gateway.dataplane.wire.generate.read_turn import HARMLESS, PATHS, read_turn
 from gateway.dataplane.wire.generate.reader import GenerateReader
 from gateway.dataplane.wire.generate.tools import SERVERS
 from gateway.dataplane.wire.generate.write_turn import write_turn
@@ -29,6 +29,7 @@ CODEC = Codec(
     kinds=frozenset({"function"}),
     servers=frozenset(SERVERS),
     interleaves=False,
+    paths=PATHS,
     harmless=HARMLESS,
     mended=mended,
 )

@@ -135,7 +135,7 @@ def _limit(config: dict[str, Any], target: Target, report: Report) -> None:
         del config["seed"]
         report.drop("seed", "out_of_range")
     if len(config.get("stopSequences", ())) > _MOST_STOPS:
-        report.drop(f"stop[{_MOST_STOPS}:]", "too_many")
+        report.drop("stop", f"at_most_{_MOST_STOPS}")
         config["stopSequences"] = config["stopSequences"][:_MOST_STOPS]
 
 

@@ -44,6 +44,28 @@ HARMLESS: Final[dict[str, tuple[Any, ...]]] = {
     "generationConfig.responseMimeType": ("text/plain",),
 }  # fmt: skip
 """See `Codec.harmless`."""
+PATHS: Final[dict[str, str]] = {
+    "messages": "contents",
+    "messages.content": "contents.parts",
+    "messages.reasoning": "contents.thought",
+    "messages.tool_call": "contents.functionCall",
+    "messages.tool_result": "contents.functionResponse",
+    "messages.tool_result.is_error": "contents.functionResponse.response.error",
+    "system": "systemInstruction",
+    "tool_choice": "toolConfig.functionCallingConfig",
+    "thinking": "generationConfig.thinkingConfig",
+    "format": "generationConfig.responseMimeType",
+    "format.schema": "generationConfig.responseSchema",
+    "max_output_tokens": "generationConfig.maxOutputTokens",
+    "temperature": "generationConfig.temperature",
+    "top_p": "generationConfig.topP",
+    "top_k": "generationConfig.topK",
+    "seed": "generationConfig.seed",
+    "presence_penalty": "generationConfig.presencePenalty",
+    "frequency_penalty": "generationConfig.frequencyPenalty",
+    "stop": "generationConfig.stopSequences",
+}
+"""See `Codec.paths`."""
 
 
 def read_turn(body: bytes, path: PathSays) -> Turn:

@@ -127,22 +127,22 @@ def write_tools(turn: Turn, target: Target, report: Report) -> list[dict[str, An
     tools: list[dict[str, Any]] = []
     functions: list[dict[str, Any]] = []
     has_functions = any(tool.kind == "function" for tool in turn.tools or ())
-    for index, tool in enumerate(turn.tools or ()):
+    for tool in turn.tools or ():
         if tool.kind == "function":
             if not functions:
                 tools.append({"functionDeclarations": functions})
             functions.append(_function(tool, target))
             if tool.strict and not takes_validated(target):
-                report.drop(f"tools[{index}].strict")
+                report.drop(f"tools.{tool.name}.strict")
         elif tool.kind == "server" and tool.name in SERVERS:
             if has_functions:
                 # AI Studio wants includeServerSideToolInvocations for both together, which Vertex refuses as unknown, and an
                 # answer then has parts that other clients cannot bring back.
-                report.drop(f"tools[{index}].{tool.name}", "not_beside_functions")
+                report.drop(f"tools.{tool.name}", "not_beside_functions")
             else:
                 tools.append(SERVERS[tool.name])
         else:
-            report.drop(f"tools[{index}].{tool.name}")
+            report.drop(f"tools.{tool.name}")
     return tools
 
 

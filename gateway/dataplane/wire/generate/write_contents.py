@@ -23,6 +23,7 @@ from gateway.dataplane.wire.generate.write_part import (
 )
 from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.translate.instructions import count_leading, is_instruction, reminder
+from gateway.dataplane.wire.translate.losses import name_of
 from gateway.dataplane.wire.translate.reasoning import report_unsent, same_origin
 
 _FILLER: Final = " "
@@ -37,8 +38,8 @@ def write_instructions(turn: Turn, report: Report) -> Json | None:
             if isinstance(part, Text):
                 if part.text:
                     parts.append({"text": part.text})
-            elif _kind(part) != "billing_header":  # Claude Code's own, of no meaning elsewhere (trap 32)
-                report.drop(f"{message.role}.{_kind(part)}")
+            elif name_of(part) != "billing_header":  # Claude Code's own, of no meaning elsewhere (trap 32)
+                report.drop(f"{message.role}.{name_of(part)}")
     return {"parts": parts} if parts else None
 
 
@@ -56,10 +57,6 @@ def write_contents(turn: Turn, target: Target, report: Report) -> list[Json]:
 def _is_said(message: Message) -> bool:
     """Whether a message is more than what only its dialect knows, which stays behind."""
     return not message.parts or any(not isinstance(part, Opaque) for part in message.parts)
-
-
-def _kind(part: object) -> str:
-    return part.kind if isinstance(part, Media | Opaque) else type(part).__name__.lower()
 
 
 class _Contents:
@@ -95,7 +92,7 @@ class _Contents:
             elif isinstance(part, ToolResult):
                 self._result(part, what)
             elif isinstance(part, ToolCall | Reasoning):
-                self._report.drop(f"{what}.{_kind(part)}", "not_the_models")
+                self._report.drop(f"{what}.{name_of(part)}", "not_the_models")
 
     def end(self) -> list[Json]:
         """All contents."""
@@ -119,7 +116,7 @@ class _Contents:
         elif isinstance(part, Media):
             self._model_piece(media_part(part, what, self._report))
         elif isinstance(part, ToolResult):
-            self._report.drop(f"{what}.toolresult", "not_the_users")
+            self._report.drop(f"{what}.tool_result", "not_the_users")
         # an Opaque of another dialect has been reported on the road
 
     def _model_piece(self, piece: Json) -> None:

@@ -8,7 +8,7 @@ from gateway.dataplane.wire.messages.answer import read_answer, write_answer
 from gateway.dataplane.wire.messages.error import read_error
 from gateway.dataplane.wire.messages.mended import mended
 from gateway.dataplane.wire.messages.names import NAME
-from gateway.dataplane.wire.messages.read_turn import HARMLESS, read_turn
+from gateway.dataplane.wire.messages.read_turn import HARMLESS, PATHS, read_turn
 from gateway.dataplane.wire.messages.reader import Reader
 from gateway.dataplane.wire.messages.write_tools import SERVERS
 from gateway.dataplane.wire.messages.write_turn import write_turn
@@ -27,6 +27,7 @@ CODEC = Codec(
     kinds=frozenset({"function"}),
     servers=frozenset(SERVERS),
     interleaves=False,
+    paths=PATHS,
     harmless=HARMLESS,
     mended=mended,
 )

@@ -46,6 +46,16 @@ HARMLESS: Final[dict[str, tuple[Any, ...]]] = {
     "parts.caller": ({"type": "direct"},),
 }  # fmt: skip
 """See `Codec.harmless`."""
+PATHS: Final[dict[str, str]] = {
+    "messages.reasoning": "messages.thinking",
+    "format": "output_config.format",
+    "max_output_tokens": "max_tokens",
+    "stop": "stop_sequences",
+    "parallel_tools": "tool_choice.disable_parallel_tool_use",
+    "user": "metadata.user_id",
+    "cache_control": "messages.cache_control",
+}
+"""See `Codec.paths`."""
 
 
 def read_turn(body: bytes, path: PathSays) -> Turn:

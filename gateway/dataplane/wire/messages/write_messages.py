@@ -16,6 +16,7 @@ from gateway.dataplane.wire.messages.names import NAME
 from gateway.dataplane.wire.messages.write_block import BlockWriter
 from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.translate.instructions import count_leading, is_instruction, reminder
+from gateway.dataplane.wire.translate.losses import name_of
 
 _Block = dict[str, Any]
 _THINKING: Final = ("thinking", "redacted_thinking")
@@ -118,7 +119,7 @@ class Conversation:
         for part in message.parts:
             if only_text and not isinstance(part, Text | Refusal):
                 if not isinstance(part, Opaque):
-                    self._report.drop(f"{path}.{type(part).__name__.lower()}")
+                    self._report.drop(f"{path}.{name_of(part)}")
                 continue
             block = self._blocks.block(part, path, keeps_space=keeps_space)
             can_mark = block is not None and block["type"] not in _THINKING

@@ -22,15 +22,14 @@ _PASSED: Final = ("max_uses", "allowed_domains", "blocked_domains", "user_locati
 def write_tools(turn: Turn, target: Target, marks: Marks, report: Report, *, is_own: bool) -> list[_Block]:
     """The declarations, with their breakpoints in `marks`."""
     written: list[_Block] = []
-    for at, tool in enumerate(turn.tools or ()):
-        path = f"tools[{at}]"
+    for tool in turn.tools or ():
         raw = None
         if tool.kind == "server":
             if is_own:
                 block = {name: value for name, value in tool.value.items() if name != "cache_control" or value is None}
                 raw = tool.value.get("cache_control")
             else:
-                found = _server(tool, target, path, report)
+                found = _server(tool, target, report)
                 if found is None:
                     continue
                 block = found
@@ -67,16 +66,16 @@ def _function(tool: Tool, report: Report) -> _Block:
     return block
 
 
-def _server(tool: Tool, target: Target, path: str, report: Report) -> _Block | None:
+def _server(tool: Tool, target: Target, report: Report) -> _Block | None:
     """A tool that the provider runs. Only Anthropic has them, not those who imitate its dialect."""
     declared = SERVERS.get(tool.name)
     value = tool.value if isinstance(tool.value, dict) else {}
     if declared is None or target.vendor != "anthropic":
-        report.drop(f"{path}.{tool.name}")
+        report.drop(f"tools.{tool.name}")
         return None
     if value.get("external_web_access") is False:
         # Codex asks for a search in OpenAI's own copy of the web; Anthropic's would reach the live one
-        report.drop(f"{path}.{tool.name}", "no_offline_search")
+        report.drop(f"tools.{tool.name}", "no_offline_search")
         return None
     block: _Block = {"type": declared, "name": tool.name}
     filters = value.get("filters")

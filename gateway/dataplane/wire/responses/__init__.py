@@ -4,7 +4,7 @@ from gateway.dataplane.wire.codec import Codec, NameRule
 from gateway.dataplane.wire.responses.answer import read_answer, write_answer
 from gateway.dataplane.wire.responses.error import read_error
 from gateway.dataplane.wire.responses.names import LONGEST_ID, NAME
-from gateway.dataplane.wire.responses.read_turn import HARMLESS, read_turn
+from gateway.dataplane.wire.responses.read_turn import HARMLESS, PATHS, read_turn
 from gateway.dataplane.wire.responses.reader import ResponsesReader
 from gateway.dataplane.wire.responses.write_tools import SERVERS
 from gateway.dataplane.wire.responses.write_turn import write_turn
@@ -23,6 +23,7 @@ CODEC = Codec(
     kinds=frozenset({"function", "custom", "namespace", "server", "shell", "tool_search"}),
     servers=SERVERS,
     interleaves=True,
+    paths=PATHS,
     harmless=HARMLESS,
     has_stop=False,
 )

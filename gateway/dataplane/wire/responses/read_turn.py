@@ -62,6 +62,23 @@ HARMLESS: Final[dict[str, tuple[Any, ...]]] = {
     "tools.format": ({"type": "text"},),
 }  # fmt: skip
 """See `Codec.harmless`."""
+PATHS: Final[dict[str, str]] = {
+    "messages": "input",
+    "messages.tool_result": "input.function_call_output",
+    "messages.image": "input.input_image",
+    "messages.document": "input.input_file",
+    "messages.audio": "input.input_audio",
+    "additional_tools": "input.additional_tools",
+    "system": "instructions",
+    "developer": "input",
+    "thinking": "reasoning",
+    "format": "text.format",
+    "verbosity": "text.verbosity",
+    "parallel_tools": "parallel_tool_calls",
+    "user": "safety_identifier",
+    "cache_control": "input.prompt_cache_breakpoint",
+}
+"""See `Codec.paths`."""
 _ENCRYPTED = "reasoning.encrypted_content"
 _MAY_LACK_INPUT = ("previous_response_id", "prompt", "conversation")
 

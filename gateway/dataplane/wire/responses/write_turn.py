@@ -177,7 +177,7 @@ def _reasoning(thinking: Thinking | None, dialect: str, target: Target, report: 
     if asked:
         obj["effort"] = nearest(asked, takes.efforts)
         if obj["effort"] != asked:
-            report.drop(f"thinking.{asked}", f"is_{obj['effort']}")
+            report.drop("thinking", f"nearest_is_{obj['effort']}")
     if thinking.summary != "none":
         # clients of the other dialects see thinking unless they say that they won't
         is_shown = not dialect.startswith("openai.") and target.vendor in ("openai", "")

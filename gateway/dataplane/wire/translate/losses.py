@@ -7,13 +7,14 @@ cached or sent, what the turn says in the canon's words too, and what would be s
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gateway.dataplane.wire.canon import Extra, Media, Opaque, Part, Reasoning, ToolResult, Turn
+from gateway.dataplane.wire.canon import Extra, Media, Opaque, Part, Reasoning, ToolCall, ToolResult, Turn
 from gateway.dataplane.wire.codec import Codec
 from gateway.dataplane.wire.report import Report
 
 _BILLING = "billing_header"
 """Claude Code's own line, of no meaning elsewhere (trap 32)."""
 
+_NAMES: Final[dict[type[Part], str]] = {ToolCall: "tool_call", ToolResult: "tool_result"}
 _ORDINARY: Final[dict[str, tuple[Any, ...]]] = {
     "parallel_tools": (None, True),
     "presence_penalty": (None, 0),
@@ -47,11 +48,14 @@ def report_losses(turn: Turn, client: Codec, provider: Codec, report: Report) ->
                     if part is outer and part.kind != _BILLING:  # those in results are the writers' to turn into words
                         report.drop(f"messages.{part.kind}", f"unknown_to_{provider.name}")
                 elif part.extra and not isinstance(part, Reasoning):
-                    _report(part.extra, f"messages.{_name(part)}.", "parts.", harmless, report)
+                    _report(part.extra, f"messages.{name_of(part)}.", "parts.", harmless, report)
 
 
-def _name(part: Part) -> str:
-    return part.kind if isinstance(part, Media) else type(part).__name__.lower()
+def name_of(part: Part) -> str:
+    """What a part is called in reports."""
+    if isinstance(part, Media | Opaque):
+        return part.kind
+    return _NAMES.get(type(part)) or type(part).__name__.lower()
 
 
 def _report(extra: Extra, shown: str, path: str, harmless: Mapping[str, tuple[Any, ...]], report: Report) -> None:

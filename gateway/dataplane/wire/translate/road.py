@@ -8,7 +8,7 @@ from gateway.base.core.errors import BadRequest, Unsupported
 from gateway.base.core.usage import Usage
 from gateway.dataplane.wire.canon import Answer, Begin, Event, Fault, Finish, Opaque, Open, Turn
 from gateway.dataplane.wire.codec import Asked, Codec, Target
-from gateway.dataplane.wire.report import Report
+from gateway.dataplane.wire.report import Report, client_path
 from gateway.dataplane.wire.translate.arrange import arrange
 from gateway.dataplane.wire.translate.collect import answer_of, events_of
 from gateway.dataplane.wire.translate.line_up import LineUp
@@ -50,18 +50,22 @@ class Translation:
     ) -> None:
         """Writes the request. Raises BadRequest or Unsupported."""
         _refuse_stateful(turn)
-        self.report = report
-        opened = open_reasoning(turn, target, seals, report)
-        lowered, restore = lower(arrange(opened, report), provider.rule, provider.kinds, provider.servers, report)
-        report_losses(lowered, client, provider, report)
-        self.body = provider.write_turn(lowered, target, report)
+        self.report, report.paths = report, client.paths
+        try:
+            opened = open_reasoning(turn, target, seals, report)
+            lowered, restore = lower(arrange(opened, report), provider.rule, provider.kinds, provider.servers, report)
+            report_losses(lowered, client, provider, report)
+            self.body = provider.write_turn(lowered, target, report)
+            stop = _checked(turn.stop) if turn.stop and not provider.has_stop else None
+        except BadRequest as exc:
+            raise _in_words_of(client, turn, exc) from exc
         self.ended: Finish | Fault | None = None
         self.has_begun = False
         self.is_stream = turn.is_stream
         self._client, self._provider = client, provider
         self._asked = Asked(turn, request_id, now_s)
         self._restore = restore.restorer(request_id)
-        self._cut = StopCut(_checked(turn.stop)) if turn.stop and not provider.has_stop else None
+        self._cut = None if stop is None else StopCut(stop)
         self._seal = SealReasoning(target.origin, client.name, seals)
         self._line_up = None if client.interleaves else LineUp()
         self._reader = provider.reader()
@@ -150,11 +154,21 @@ class Translation:
         return self._writer.write(lined)
 
 
+def _in_words_of(client: Codec, turn: Turn, error: BadRequest) -> BadRequest:
+    """What the provider's dialect misses, by its path in the client's request. A single message is only missed at the end."""
+    param = str(error.details.get("param", ""))
+    path = client_path(param, client.paths)
+    if "[" in param:
+        head, dot, rest = path.partition(".")
+        path = f"{head}[{len(turn.messages) - 1}]{dot}{rest}"
+    return BadRequest(error.message.replace(f"`{param}`", f"`{path}`", 1), **{**error.details, "param": path})
+
+
 def _checked(stop: list[str]) -> list[str]:
     """Stop sequences that we look for ourselves: short and few, as the vendors want them. Raises BadRequest."""
     if len(stop) > _MOST_STOPS or any(len(one) > _STOP_CHARS for one in stop):
         raise BadRequest(
-            f"at most {_MOST_STOPS} stop sequences of at most {_STOP_CHARS} characters are taken for this model",
+            f"`stop` may have at most {_MOST_STOPS} sequences of at most {_STOP_CHARS} characters for this model",
             param="stop",
         )
     return stop

@@ -31,6 +31,7 @@ from gateway.dataplane.wire.translate.names import Names
 from gateway.dataplane.wire.translate.restore import Restore
 from gateway.dataplane.wire.translate.unwrap import INPUT
 
+_SHOWN_CHARS = 64
 _PROMISES = {"allowed_callers": "not_enforced", "defer_loading": "sent_at_once"}
 
 
@@ -98,8 +99,8 @@ class _Tools:
     def _found(self, tools: Iterable[Tool], within: str) -> list["Tool | _Declared"]:
         """What is declared by name, and between it the tools that stay as they are."""
         found: list[Tool | _Declared] = []
-        for at, tool in enumerate(tools):
-            path = f"{within}[{at}].{tool.name}"
+        for tool in tools:
+            path = f"{within}.{tool.name[:_SHOWN_CHARS]}"
             if tool.kind == "namespace" and "namespace" not in self._kinds:
                 found += self._children(tool, path)
             elif tool.kind == "namespace":

@@ -250,11 +250,11 @@ def test_at_most_one_call_14() -> None:
     body, drops = written(asked)
     assert fits(body)["additionalModelRequestFields"] == {"tool_choice": switch}
     assert drops == []
-    assert written(asked, NOVA)[1] == ["parallel_tool_calls;unsupported"]
+    assert written(asked, NOVA)[1] == ["parallel_tools;unsupported"]
     asked.tool_choice = ToolChoice(mode="required")  # the two choices would contradict each other
     body, drops = written(asked)
     assert "additionalModelRequestFields" not in body
-    assert drops == ["parallel_tool_calls;unsupported"]
+    assert drops == ["parallel_tools;unsupported"]
     asked.tools = None
     assert written(asked)[1] == []
 
@@ -299,7 +299,7 @@ def test_results_hold_text_values_and_images_34() -> None:
     assert drops == ["messages[2].search_result;unsupported"]
     body, drops = written(asked, LLAMA)
     assert "status" not in json.dumps(body)
-    assert "messages[2].is_error;unsupported" in drops
+    assert "messages[2].tool_result.is_error;unsupported" in drops
 
 
 # === reasoning in the history ===

@@ -1,4 +1,4 @@
-"""How much is tried: a deterministic part, or with AGENTCC_TESTS=all everything, which takes some ten times as long."""
+"""How much is tried: a deterministic part, or with AGENTCC_TESTS=all everything, which takes a quarter of an hour."""
 
 import os
 

@@ -4,8 +4,8 @@ a worker for minutes with a body that is not even large.
 Measured is CPU time, of a count and of four times as many: that may take up to 8 times as long, where the square would take 16 times.
 What takes less than a few milliseconds is not measured well, and does not matter.
 
-Each shape of a request is written for each provider, from one of the clients, and each shape of an answer goes to one client; with
-AGENTCC_TESTS=all all pairs are tried, and five times as many things.
+Each shape of a request is written for three providers, each from another client, and each shape of an answer goes to one client; with
+AGENTCC_TESTS=all all pairs are tried, and seven times as many things.
 """
 
 import gc
@@ -57,6 +57,8 @@ def _pairs() -> Iterator[Any]:
     dialects = list(CODECS)
     for at, name in enumerate(REQUESTS):
         for place, other in enumerate(dialects):
+            if not IS_FULL and (at + place) % len(dialects) > 2:
+                continue
             clients = [one for one in dialects if one != other]
             for dialect in clients if IS_FULL else [clients[(at + place) % len(clients)]]:
                 yield pytest.param(dialect, name, other, id=f"{name}-{SHORT[dialect]}-{SHORT[other]}".replace(" ", "_"))

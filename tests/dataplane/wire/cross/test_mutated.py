@@ -25,7 +25,7 @@ from tests.dataplane.wire.cross.road import read, translation
 from tests.dataplane.wire.cross.targets import TARGETS, target
 
 _BOUNDED = settings(
-    max_examples=5000 if IS_FULL else 300,
+    max_examples=5000 if IS_FULL else 200,
     derandomize=True,
     deadline=None,
     database=None,
@@ -257,7 +257,7 @@ def test_a_broken_request_is_refused_with_its_place(dialect: str, base: int, cut
     for other in CODECS:
         targets = (*TARGETS[other], _OLD) if other == _OLD.dialect else TARGETS[other]
         refused = _refusal(asking, raw, targets[base % len(targets)])
-        assert refused is None or isinstance(refused.details["param"], str)
+        assert refused is None or _leads_into(str(refused.details["param"]), body), refused.message
 
 
 def _refusal(asking: Asking, raw: bytes, one: Target | None) -> ClientFault | None:
@@ -280,8 +280,8 @@ def _leads_into(path: str, body: Any) -> bool:
     if "".join(step if step[0] == "[" else f".{step}" for step in steps).removeprefix(".") != path:
         return False
     for step in steps:
-        if isinstance(body, dict) and step == "[0]":
-            continue  # Google's JSON takes one for a list of one
+        if isinstance(body, dict | str) and step == "[0]":
+            continue  # Google's JSON takes one for a list of one, and `input` may be a bare string
         if isinstance(body, list) and step[0] == "[":
             if int(step[1:-1]) >= len(body):
                 return True
@@ -291,7 +291,7 @@ def _leads_into(path: str, body: Any) -> bool:
                 return True
             body = body[step]
         else:
-            return body is None
+            return body is None or isinstance(body, str)
     return True
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.dataplane.wire import CODECS
+from gateway.dataplane.wire.report import client_path
 from tests.dataplane.wire.cross.accepted import objections
 from tests.dataplane.wire.cross.asking import body_of
 from tests.dataplane.wire.cross.corpus import SHORT, answers
@@ -72,7 +73,9 @@ def test_its_maker_gets_it_back_as_it_was(name: str, client: str, is_terse: bool
     body, path = second(name, client, is_terse=is_terse, is_stream=is_stream)
     assert not any(secret in json.dumps(body) for secret in SECRETS), "the client sees the provider's own signature"
     again = translation(read(client, json.dumps(body).encode(), path), maker_of(name))
-    assert [drop for drop in again.report.drops if "reasoning" in drop.what] == []
+    assert [
+        drop for drop in again.report.drops if drop.what == client_path("messages.reasoning", CODECS[client].paths)
+    ] == []
     sent = json.loads(again.body)
     assert line_in(dialect, sent) == line_of(dialect, answer)
     assert name == "chat.openrouter" or objections(sent, maker_of(name)) == []  # OpenRouter has members of its own
@@ -90,7 +93,11 @@ def test_nobody_else_gets_it(name: str, client: str, is_terse: bool) -> None:
         assert not any(secret in text for secret in SECRETS), other
         assert "YWdlbnRjYw" not in text, f"a token of ours goes to {other}"
         if name != "chat.deepseek":  # words without a signature are nobody's secret
-            assert ("other_vendor") in {drop.why for drop in again.report.drops if "reasoning" in drop.what}, other
+            assert ("other_vendor") in {
+                drop.why
+                for drop in again.report.drops
+                if drop.what == client_path("messages.reasoning", CODECS[client].paths)
+            }, other
         assert objections(json.loads(text), somebody) == [], other
 
 
@@ -100,7 +107,9 @@ def test_its_maker_gets_it_on_another_platform(name: str, platform: str, client:
     """Claude's signatures hold at Anthropic and at Bedrock."""
     body, path = second(name, client, is_terse=False)
     again = translation(read(client, json.dumps(body).encode(), path), MAKERS[platform])
-    assert [drop for drop in again.report.drops if "reasoning" in drop.what] == []
+    assert [
+        drop for drop in again.report.drops if drop.what == client_path("messages.reasoning", CODECS[client].paths)
+    ] == []
     assert line_in(platform, json.loads(again.body))[0] == line_of(*ANSWERS[name])[0]
 
 

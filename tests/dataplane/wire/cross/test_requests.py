@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from functools import cache
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,23 @@ from tests.dataplane.wire.cross.explained import Problem, idle, table, unexplain
 from tests.dataplane.wire.cross.road import read, translation
 from tests.dataplane.wire.cross.targets import TARGETS
 
+_ALSO = {
+    ("openai.chat", "reasoning_effort"): ("reasoning", "thinking", "enable_thinking", "thinking_budget"),
+    ("openai.chat", "max_completion_tokens"): ("max_tokens",),
+    ("openai.chat", "seed"): ("random_seed",),
+    ("openai.chat", "parallel_tool_calls"): ("functions",),  # legacy: an answer holds one call
+    ("openai.chat", "tools"): ("web_search_options",),
+    ("anthropic.messages", "output_config"): ("output_format",),
+    ("gemini.generate", "generationConfig"): ("responseJsonSchema", "response_mime_type"),
+    ("bedrock.converse", "additionalModelRequestFields"): (
+        "inferenceConfig",
+        "reasoning_config",
+        "reasoningConfig",
+        "outputConfig",
+    ),
+}
+"""Other members that say the same: a path has the newest of OpenAI's names, or the one of Claude's."""
+
 
 def _problems_of(asking: Asking, target: Target) -> Iterator[str]:
     try:
@@ -24,6 +42,22 @@ def _problems_of(asking: Asking, target: Target) -> Iterator[str]:
         yield f"refused: {where}{exc.message}"
         return
     yield from objections(json.loads(made.body), target)
+    yield from (f"no path of the client: {drop.what}" for drop in made.report.drops if not _is_path(drop.what, asking))
+
+
+def _is_path(what: str, asking: Asking) -> bool:
+    """Whether it leads into the client's request, down to a list whose elements go by their names and kinds."""
+    value: Any = asking.body
+    for step in what.split("."):
+        if isinstance(value, list):
+            return True
+        if step not in value:
+            others = _ALSO.get((asking.dialect, what.partition(".")[0]), ())
+            return any(f'"{other}"'.encode() in asking.raw for other in others)
+        value = value[step]
+        if not isinstance(value, dict | list):
+            return True
+    return True
 
 
 @cache
@@ -38,7 +72,7 @@ def _judged(api: str, dialect: str, other: str) -> tuple[Problem, ...]:
 
 @pytest.mark.parametrize(("api", "dialect", "other"), by_api())
 def test_what_is_written_is_what_its_provider_takes(api: str, dialect: str, other: str) -> None:
-    """Vendors' own APIs and somebody unknown, by the rules of `accepted`."""
+    """Vendors' own APIs and somebody unknown, by the rules of `accepted`; what was left out is named in the client's words."""
     assert requests(api, dialect)
     assert unexplained("requests", _judged(api, dialect, other)) == []
 

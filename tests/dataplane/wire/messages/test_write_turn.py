@@ -102,7 +102,7 @@ def test_instructions_are_words_only() -> None:
     body, drops = written(turn(said("developer", "See:", picture), said("user", "Hi"), said("system", "")))
     assert body["system"] == [words("See:")]
     assert body["messages"] == [{"role": "user", "content": [words("Hi")]}]
-    assert drops == [("messages[0].media", "unsupported")]
+    assert drops == [("messages[0].image", "unsupported")]
 
 
 # === messages ===
@@ -369,7 +369,7 @@ def test_server_tools_that_the_target_lacks_are_reported(tool: Tool, vendor: str
     """An imitation has no tools of its own; and Codex's offline search must not become a live one."""
     body, drops = written(turn(said("user", "Hi"), tools=[tool]), target(vendor=vendor))
     assert "tools" not in body
-    assert drops == [(f"tools[0].{tool.name}", why)]
+    assert drops == [(f"tools.{tool.name}", why)]
 
 
 CHOICES: list[tuple[ToolChoice | None, bool | None, dict[str, Any] | None]] = [

@@ -353,7 +353,7 @@ THINKING: list[tuple[str, str, str, Thinking | None, Any, Any, list[tuple[str, s
     ("effort", "gpt-5.5", "openai", Thinking(effort="high", summary="auto"), {"effort": "high", "summary": "auto"}, _CIPHER, []),
     ("budget", "gpt-5.5", "openai", Thinking(budget_tokens=31999), {"effort": "high", "summary": "auto"}, _CIPHER, []),
     ("adaptive", "gpt-5.5", "openai", Thinking(is_adaptive=True, summary="none"), None, _CIPHER, []),
-    ("more than there is", "gpt-5.1", "openai", Thinking(effort="max", summary="none"), {"effort": "high"}, _CIPHER, [("thinking.max", "is_high")]),
+    ("more than there is", "gpt-5.1", "openai", Thinking(effort="max", summary="none"), {"effort": "high"}, _CIPHER, [("thinking", "nearest_is_high")]),
     ("off", "gpt-5.5", "openai", Thinking(effort="none"), {"effort": "none"}, None, []),
     ("off, by a model that cannot", "gpt-5", "openai", Thinking(effort="none"), {"effort": "minimal"}, _CIPHER, []),
     ("off, elsewhere (complaint 27)", "deepseek-v4", "deepseek", Thinking(effort="none"), None, None, []),

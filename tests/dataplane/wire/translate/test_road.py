@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.base.core.errors import Unsupported
+from gateway.base.core.errors import BadRequest, Unsupported
 from gateway.dataplane.wire import CODECS, PathSays, Report, Translation
 from gateway.dataplane.wire.canon import Fault
 from tests.dataplane.wire.translate.test_losses import TARGETS, Open
@@ -35,6 +35,30 @@ def test_what_only_its_provider_keeps_is_refused(more: dict[str, Any], param: st
     with pytest.raises(Unsupported, match="Send the ") as refused:
         road("openai.responses", {"model": "m", "input": "hi", **more}, "anthropic.messages")
     assert refused.value.details["param"] == param
+
+
+@pytest.mark.parametrize(
+    ("client", "body", "provider", "param"),
+    [
+        ("openai.responses", {"model": "m", "input": [{"role": "user", "content": ""}]}, "anthropic.messages", "input[0].content"),
+        (
+            "gemini.generate",
+            {"contents": [{"parts": [{"text": "a"}]}, {"role": "model", "parts": [{"text": "b"}]}, {"parts": [{"text": ""}]}]},
+            "bedrock.converse",
+            "contents[2].parts",
+        ),
+        ("openai.responses", {"model": "m", "input": [], "prompt": {"id": "p"}}, "gemini.generate", "input"),
+        ("anthropic.messages", {"model": "m", "messages": [], "stop_sequences": ["x"] * 99}, "openai.responses", "stop_sequences"),
+    ],
+)  # fmt: skip
+def test_what_a_provider_misses_is_named_in_the_clients_words(
+    client: str, body: dict[str, Any], provider: str, param: str
+) -> None:
+    """Each dialect knows its own words only, and the developer those of the client."""
+    with pytest.raises(BadRequest) as refused:
+        road(client, body, provider)
+    assert refused.value.details["param"] == param
+    assert f"`{param}`" in refused.value.message
 
 
 FAILED: list[tuple[str, bytes, str]] = [

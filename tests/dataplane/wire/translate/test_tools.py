@@ -85,8 +85,8 @@ def test_trap_2_who_may_call_a_tool_is_reported_when_no_one_enforces_it() -> Non
     extra = {"allowed_callers": ["code_execution_20250825"], "defer_loading": True, "input_examples": []}
     out, _ = lowered(turn(tools=[replace(PATCH, extra=extra), function("f")]), report=report)
     assert [(drop.what, drop.why) for drop in report.drops] == [
-        ("tools[0].apply_patch.allowed_callers", "not_enforced"),
-        ("tools[0].apply_patch.defer_loading", "sent_at_once"),
+        ("tools.apply_patch.allowed_callers", "not_enforced"),
+        ("tools.apply_patch.defer_loading", "sent_at_once"),
     ]
     assert out.tools[0].extra == {"input_examples": []}
     report = Report()
@@ -144,7 +144,7 @@ def test_trap_3_tools_of_the_conversation_are_declared() -> None:
     assert [one.name for one in out.tools] == ["known", "tool_search", "exec", "late", "mail__send"]
     assert (out.tools[2].kind, out.tools[3].strict) == ("function", True)
     assert (out.tools[1].description, out.tools[1].schema) == ("Finds tools.", {"type": "object"})
-    assert [drop.what for drop in report.drops] == ["additional_tools[3].web_search"]
+    assert [drop.what for drop in report.drops] == ["additional_tools.web_search"]
     asked, finds, late, _ = out.messages
     assert (asked.parts[0].kind, asked.parts[0].name) == ("function", "tool_search")
     assert json.loads(finds.parts[0].parts[0].text) == {"tools": [{"name": "mail__send", "description": ""}]}
@@ -195,8 +195,8 @@ def test_trap_3_server_tools_are_dropped_and_reported_unless_the_target_has_them
     assert [one.name for one in out.tools] == ["f"]
     assert out.tool_choice == ToolChoice(mode="auto")
     assert [drop.what for drop in report.drops] == [
-        "tools[0].web_search",
-        "tools[1].tool_search",
+        "tools.web_search",
+        "tools.tool_search",
         "tool_choice.web_search",
     ]
     kept, _ = lowered(given, servers=frozenset({"web_search"}))
@@ -303,7 +303,7 @@ def test_a_tool_that_is_declared_twice_is_sent_once() -> None:
     report = Report()
     out, _ = lowered(turn(tools=[function("f"), function("f", description="other")]), report=report)
     assert [one.description for one in out.tools] == [""]
-    assert [(drop.what, drop.why) for drop in report.drops] == [("tools[1].f", "duplicate")]
+    assert [(drop.what, drop.why) for drop in report.drops] == [("tools.f", "duplicate")]
 
 
 def test_calls_of_tools_that_are_not_declared_any_more_stay_callable() -> None:
