@@ -61,7 +61,7 @@ class ChatWriter:
         self._head = self._tail = b""
         self._is_over = False
         self._blocks: dict[int, _Block] = {}
-        self._calls = self._chars = 0
+        self._calls = self._chars = self._cited = 0
         self._has_text = self._has_refusal = False
         self._held: list[Reasoning] = []
         self._details = 0
@@ -169,7 +169,9 @@ class ChatWriter:
         elif kind == "citation" and delta.value is not None:
             found = annotation_of(delta.value, block.begin, self._chars)
             if found is not None:
-                self._chunk(encode({"annotations": [found]}), out)
+                # the SDK joins lists of deltas by `index`, and fails where there is none
+                self._chunk(encode({"annotations": [{"index": self._cited, **found}]}), out)
+                self._cited += 1
 
     def _piece(self, form: tuple[bytes, bytes], text: str, out: list[bytes]) -> None:
         if form is _TEXT:

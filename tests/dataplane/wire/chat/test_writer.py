@@ -281,6 +281,14 @@ def test_trap_54_stop_reasons(stop: Stop, word: str) -> None:
     assert deltas_of(chunks_of(_BEGIN, Open(0, Text(text="x")), Close(0), Finish(stop)))[-1] == word
 
 
+def test_streamed_annotations_have_an_index_of_their_own() -> None:
+    """OpenAI's SDK joins lists of deltas by it, and raises where there is none."""
+    cited = [Delta(0, "citation", value=Citation(url=f"https://example.com/{n}", title="page")) for n in range(3)]
+    chunks = chunks_of(_BEGIN, Open(0, Text(text="")), Delta(0, "text", "words"), *cited, Close(0), _END)
+    found = [one for delta in deltas_of(chunks) if isinstance(delta, dict) for one in delta.get("annotations", ())]
+    assert [(one["index"], one["url_citation"]["url"][-1]) for one in found] == [(0, "0"), (1, "1"), (2, "2")]
+
+
 def test_a_refusal_is_a_stop_with_its_own_words() -> None:
     """As OpenAI does it."""
     found = chunks_of(
