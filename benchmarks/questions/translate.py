@@ -60,7 +60,7 @@ def _pieces(dialect: str, request: bytes) -> list[bytes]:
     said |= {"model": "m", "stream": True}
     headers = {"anthropic-version": "2023-06-01", "x-sim-scenario": "text", "x-sim-tokens": str(_EVENTS)}
     asked = Request("POST", _PATHS[dialect], "alt=sse", headers.get, json.dumps(said).encode())
-    data = b"".join(chunk for _, chunk in answer(asked, State()).delivery.writes)
+    data = b"".join(chunk for _, chunk, *_ in answer(asked, State()).delivery.writes)
     if dialect != "bedrock.converse":
         end = b"\r\n\r\n" if b"\r\n\r\n" in data else b"\n\n"
         return [event + end for event in data.split(end) if event]
