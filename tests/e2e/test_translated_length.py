@@ -48,5 +48,5 @@ def test_stop_sequences_that_we_look_for_are_bounded(client: httpx.Client, fake:
     body = {"model": "openai/gpt-4.1-mini", "max_tokens": 10, "messages": [{"role": "user", "content": "x"}]}
     got = client.post("/v1/messages", json={**body, "stop_sequences": ["a" * 5000]})
     assert got.status_code == 400
-    assert "stop sequences" in got.json()["error"]["message"]
+    assert "`stop_sequences` may have at most" in got.json()["error"]["message"]
     assert not fake.received
