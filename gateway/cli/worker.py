@@ -19,6 +19,7 @@ import uvloop
 
 from gateway import __version__
 from gateway.base.config import ConfigError, Loaded, load, load_or_kept
+from gateway.base.config.watch import fingerprint
 from gateway.base.core.errors import Overloaded
 from gateway.base.core.ids import new_run_id
 from gateway.base.journal import JournalError, Recovery, open_run
@@ -43,7 +44,7 @@ class Worker:
 
     def __init__(self, args: argparse.Namespace, loop: asyncio.AbstractEventLoop) -> None:
         self._args = args
-        self._fingerprint = _fingerprint(args.config)  # before the file is read: a change meanwhile is seen later
+        self._fingerprint = fingerprint(args.config)  # before the file is read: a change meanwhile is seen later
         loaded, policy = _load(args)
         self._loop = loop
         self._loaded = loaded
@@ -112,14 +113,14 @@ class Worker:
         before = self._fingerprint
         while True:
             await asyncio.sleep(_RELOAD_POLL_S)
-            now = _fingerprint(self._args.config)
+            now = fingerprint(self._args.config)
             if now != self._fingerprint and now == before:
                 self._reload()
             before = now
 
     def _reload(self) -> None:
         """Swap in the file's new version at once, or keep the old one and say why."""
-        self._fingerprint = _fingerprint(self._args.config)
+        self._fingerprint = fingerprint(self._args.config)
         try:
             loaded = load(self._args.config)
             if loaded.version == self._pipeline.policy.version:
@@ -214,14 +215,6 @@ def _read(path: str) -> tuple[Loaded, Policy]:
     except ConfigError:
         keys.close()
         raise
-
-
-def _fingerprint(path: str) -> tuple[int, int, int]:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return (0, 0, 0)
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def main() -> int:

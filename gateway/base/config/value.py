@@ -1,7 +1,6 @@
 """What a value of the file means where its type alone does not tell: money, thresholds, time zones, times."""
 
 import difflib
-from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from zoneinfo import available_timezones
@@ -10,6 +9,7 @@ from gateway.base.config.error import ConfigError
 from gateway.base.config.schema.budgets import Threshold, Usd
 from gateway.base.core.budget import UNLIMITED
 from gateway.base.core.money import NANO
+from gateway.base.core.period import moment_ms
 from gateway.base.core.struct import Record
 
 MAX_USD = 1_000_000_000
@@ -98,9 +98,8 @@ def zone_name(name: str, place: Place) -> str:
 def time_ms(text: str, place: Place) -> int:
     """RFC 3339 → milliseconds since 1970. Raises ConfigError."""
     try:
-        moment = datetime.fromisoformat(text)
+        return moment_ms(text)
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise place.error(f"is {text!r}, which is no time with a zone", "write RFC 3339, such as 2027-01-01T00:00:00Z")
-    return round(moment.timestamp() * 1000)
+        raise place.error(
+            f"is {text!r}, which is no time with a zone", "write RFC 3339, such as 2027-01-01T00:00:00Z"
+        ) from None

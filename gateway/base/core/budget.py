@@ -4,12 +4,14 @@ State belongs to (account, models, period kind, zone, period start) and to nothi
 written again, or reached by a wildcard instead of by name finds the same bucket. Money is integer nano-USD.
 """
 
+from collections.abc import Iterator
 from typing import Literal
 
 from gateway.base.core.struct import Record
 
 Level = Literal["org", "team", "user", "key", "tag"]
 PeriodKind = Literal["daily", "weekly", "monthly", "total"]
+Threshold = Literal["warn", "downgrade", "limit", "pause"]
 
 UNLIMITED = -1
 """As a threshold: never reached. As a ceiling: leases are not bounded."""
@@ -63,6 +65,16 @@ class Window(Record, frozen=True):
         """The limit with the raises that are in force; without rollover, which only the store knows."""
         return self.limit_nusd + sum(one.amount_nusd for one in self.raises if one.from_ms <= now_ms < one.until_ms)
 
+    def thresholds(self, limit_nusd: int) -> Iterator[tuple[Threshold, int]]:
+        """(threshold, amount) of those that it has under the limit in force, as they are passed."""
+        if self.warn != UNLIMITED:
+            yield "warn", int(limit_nusd * self.warn)
+        if self.downgrade != UNLIMITED:
+            yield "downgrade", int(limit_nusd * self.downgrade)
+        yield "limit", limit_nusd
+        if not self.is_hard and self.pause != UNLIMITED:
+            yield "pause", int(limit_nusd * self.pause)
+
 
 class Span(Record, frozen=True):
     """One period of a window: [start_ms, end_ms) in epoch milliseconds; `total` has start 0 and no end (1 << 62).
@@ -73,6 +85,11 @@ class Span(Record, frozen=True):
     start_ms: int
     end_ms: int
     label: str
+
+
+def rolled_over_nusd(limit_nusd: int, committed_nusd: int, cap_nusd: int) -> int:
+    """What a period leaves to the next: the rest of its limit, at most `cap_nusd`."""
+    return max(0, min(limit_nusd - committed_nusd, cap_nusd))
 
 
 def bucket_name(window: Window, account_id: str, span: Span) -> str:

@@ -6,9 +6,11 @@ snapshots (`gpt-5.5` matches `gpt-5.5-2026-04-15`; not the other way round).
 """
 
 import re
+from functools import lru_cache
 
 from gateway.base.core.plan import canonical
 
+_MEMO = 8192
 _SNAPSHOT = r"(?:-\d{4}-\d{2}-\d{2}|-\d{8})?"
 
 
@@ -18,6 +20,7 @@ def normal(name: str) -> str:
     return (f"{canonical(provider)}/{model}" if slash else provider).replace(".", "-")
 
 
+@lru_cache(_MEMO)
 def compiled(pattern: str) -> re.Pattern[str]:
     """What a normal name must match in full: the whole where the pattern has a provider, else the model's part."""
     parts = [re.escape(part) for part in normal(pattern).split("*")]

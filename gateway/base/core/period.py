@@ -16,6 +16,14 @@ TOTAL = Span(0, 1 << 62, "total")
 _current: dict[tuple[PeriodKind, str], Span] = {}
 
 
+def moment_ms(text: str) -> int:
+    """RFC 3339 → epoch milliseconds. Raises ValueError for what is no time, or has no zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no zone")
+    return round(moment.timestamp() * 1000)
+
+
 def span_at(kind: PeriodKind, zone: str, at_ms: int) -> Span:
     """The period that contains `at_ms`. Found by two comparisons while the same period is asked for."""
     span = _current.get((kind, zone))

@@ -17,12 +17,13 @@ import msgspec
 
 from gateway.base.core.struct import Record
 from gateway.base.journal.frames import RunFrame
-from gateway.base.journal.line import UNREADABLE, split_line
+from gateway.base.journal.line import UNREADABLE, kind_of, split_line
 
 NEW_SUFFIX = ".new"
 _NAME = re.compile(r"^(?P<start>\d{8}T\d{6}\.\d{3}Z)-(?P<slot>\d{4,})-(?P<run>[0-9A-Za-z_]+)-(?P<n>\d{6,})\.log$")
 _PROBE_PATIENCE_S = 0.02  # a reader's probe holds the lock for some 10 us
 _MAX_HEADER_BYTES = 16 << 20
+_TAIL_BYTES = 256  # an `end` line is shorter
 
 _decode_run = msgspec.json.Decoder(RunFrame).decode
 
@@ -107,6 +108,20 @@ def written_bytes(segment: Segment) -> int:
         return low
     finally:
         os.close(fd)
+
+
+def is_ended(run: Run) -> bool:
+    """Whether a run's last whole line says that it stopped cleanly."""
+    segment = run.segments[-1]
+    try:
+        with open(segment.path, "rb") as file:
+            file.seek(max(0, written_bytes(segment) - _TAIL_BYTES))
+            tail = file.read(_TAIL_BYTES)
+    except FileNotFoundError:
+        return False
+    end = tail.rfind(b"\n")
+    parts = split_line(tail[tail.rfind(b"\n", 0, max(end, 0)) + 1 : end]) if end >= 0 else None
+    return parts is not None and kind_of(parts[1]) == "end"
 
 
 def read_header(run: Run) -> RunFrame | None:

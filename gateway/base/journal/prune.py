@@ -12,9 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.base.journal.files import Run, Segment, adopted, is_live, read_header, read_runs
+from gateway.base.journal.files import Run, Segment, adopted, is_ended, is_live, read_header, read_runs
 from gateway.base.journal.frames import PrunedFrame
-from gateway.base.journal.line import UNREADABLE, ZEROS, encode_line, kind_of, rfc3339, split_line
+from gateway.base.journal.line import UNREADABLE, ZEROS, encode_line, rfc3339, split_line
 
 PRUNED_LOG = "pruned.log"
 _DAY_S = 86_400
@@ -79,7 +79,7 @@ def _choose(runs: list[Run], before: float, keep_bytes: int) -> Iterator[tuple[R
     total = sum(stat.st_size for stat in stats.values())
     for run in runs:
         live = is_live(run)
-        if not live and run.run not in named and not _is_ended(run):
+        if not live and run.run not in named and not is_ended(run):
             continue
         for segment in run.segments[:-1] if live else run.segments:
             if segment.n == 1 and (live or _names_any(run, left)):
@@ -97,11 +97,6 @@ def _choose(runs: list[Run], before: float, keep_bytes: int) -> Iterator[tuple[R
 def _names_any(run: Run, left: dict[str, int]) -> bool:
     header = read_header(run)
     return header is not None and any(left.get(p.run, 0) for p in header.predecessors)
-
-
-def _is_ended(run: Run) -> bool:
-    parts = split_line(_last_line(run.segments[-1])[1])
-    return parts is not None and kind_of(parts[1]) == "end"
 
 
 def _note(run: Run, segment: Segment, days: float, now: float) -> PrunedFrame:

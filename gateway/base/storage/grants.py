@@ -8,7 +8,7 @@ then nobody gets more than its need, and idle money goes back. So the last slice
 
 from collections.abc import Sequence
 
-from gateway.base.core.budget import UNLIMITED
+from gateway.base.core.budget import UNLIMITED, rolled_over_nusd
 from gateway.base.core.struct import Record
 from gateway.base.storage.leases import Ask, Told
 
@@ -37,7 +37,7 @@ def reported(ask: Ask, granted_nusd: int) -> int:
 
 def rollover(ask: Ask, last_committed_nusd: int) -> int:
     """What the last period's bucket left."""
-    return max(0, min(ask.rolls_limit_nusd - last_committed_nusd, ask.rolls_cap_nusd))
+    return rolled_over_nusd(ask.rolls_limit_nusd, last_committed_nusd, ask.rolls_cap_nusd)
 
 
 def share_out(asks: Sequence[Ask], standings: Sequence[Standing]) -> list[Told]:

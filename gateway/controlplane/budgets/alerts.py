@@ -13,13 +13,14 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.base.core.budget import Threshold
 from gateway.base.core.money import usd
 from gateway.base.core.struct import Record
 from gateway.base.storage import StorageError
 from gateway.base.storage.private import create_private, make_private_dir
 from gateway.base.telemetry.log import log
 from gateway.controlplane.budgets.desk import Desk, now_ms
-from gateway.controlplane.budgets.report import Report, Threshold
+from gateway.controlplane.budgets.report import Report
 
 FILE_NAME = "alerts.sqlite3"
 _EVERY_S = 1.0

@@ -1,11 +1,11 @@
 """How the budgets stand now, for people and machines: the policy's windows and the store's rows → one report per bucket. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from gateway.base.core.accounts import Accounts
-from gateway.base.core.budget import UNLIMITED, Level, Span, Window, bucket_name
+from gateway.base.core.budget import UNLIMITED, Level, Span, Threshold, Window, bucket_name, rolled_over_nusd
 from gateway.base.core.money import usd
 from gateway.base.core.period import last_span, span_at
 from gateway.base.core.struct import Record
@@ -13,7 +13,6 @@ from gateway.base.journal import rfc3339
 from gateway.base.storage.leases import Correction, Row
 from gateway.controlplane.budgets.names import parse_bucket
 
-Threshold = Literal["warn", "downgrade", "limit", "pause"]
 Stage = Literal["ok", "warn", "downgrade", "paused", "refused"]
 
 
@@ -87,17 +86,6 @@ def reports(
     ]
 
 
-def thresholds(window: Window, limit_nusd: int) -> Iterator[tuple[Threshold, int]]:
-    """(threshold, amount) of those that the window has, as they are passed."""
-    if window.warn != UNLIMITED:
-        yield "warn", int(limit_nusd * window.warn)
-    if window.downgrade != UNLIMITED:
-        yield "downgrade", int(limit_nusd * window.downgrade)
-    yield "limit", limit_nusd
-    if not window.is_hard and window.pause != UNLIMITED:
-        yield "pause", int(limit_nusd * window.pause)
-
-
 def as_json(report: Report) -> dict[str, object]:
     """A report for machines: exact decimal texts in USD beside nano-USD."""
     window = report.window
@@ -157,9 +145,9 @@ def _report(window: Window, account_id: str, span: Span, amounts: Mapping[str, _
     limit = window.limit_at(now_ms)
     if window.rollover_nusd and window.period != "total":
         last = amounts.get(bucket_name(window, account_id, last_span(window.period, window.zone, now_ms))) or _Amounts()
-        limit += max(0, min(window.limit_nusd - last.settled - last.granted, window.rollover_nusd))
+        limit += rolled_over_nusd(window.limit_nusd, last.settled + last.granted, window.rollover_nusd)
     spent = sums.settled + sums.spent
-    passed = tuple((name, amount) for name, amount in thresholds(window, limit) if spent >= amount)
+    passed = tuple((name, amount) for name, amount in window.thresholds(limit) if spent >= amount)
     return Report(
         bucket=bucket, account_id=account_id, window=window, span=span, limit_nusd=limit, spent_nusd=spent,
         held_nusd=sums.held, leased_nusd=sums.granted - sums.spent, stage=_stage(window, passed), passed=passed,

@@ -13,11 +13,9 @@ from gateway import __version__
 from gateway.base.core.ids import new_run_id
 from gateway.base.core.struct import Record
 from gateway.base.journal import JournalError, Recovery, Run, is_live, open_run, read_runs, written_bytes
-from gateway.base.journal.files import adopted, lock_dead
+from gateway.base.journal.files import adopted, is_ended, lock_dead
 
-_TAIL_BYTES = 256
 _SETTLED_S = 2.0  # a directory's mtime is trusted once it is older than any clock tick
-_END_MARK = b' {"k":"end",'
 
 
 class Seen(Record, frozen=True):
@@ -67,7 +65,7 @@ class Runs:
 
     def recover(self, run: Run) -> Recovery | None:
         """Record what a dead run left open; None where it needs nothing, or another process is doing it."""
-        if _is_ended(run):
+        if is_ended(run):
             return None
         lock = lock_dead(run)
         if lock is None:
@@ -85,15 +83,3 @@ class Runs:
 
 def _end(run: Run) -> tuple[int, int]:
     return run.segments[-1].n, written_bytes(run.segments[-1])
-
-
-def _is_ended(run: Run) -> bool:
-    """Whether its last line says that it stopped cleanly."""
-    try:
-        with open(run.segments[-1].path, "rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - _TAIL_BYTES))
-            tail = file.read()
-    except FileNotFoundError:
-        return False
-    return tail.endswith(b"\n") and _END_MARK in tail[tail.rfind(b"\n", 0, -1) + 1 :]

@@ -26,7 +26,7 @@ _ELSEWHERE = (b"previous_response_id", b"conversation", b"prompt", b"cachedConte
 """Top-level members that stand for text which the body does not hold."""
 _MEDIA = (
     b"base64", b'"inlineData"', b'"inline_data"', b'"bytes"', b'"file_data"', b'"input_audio"', b'"image_url"', b'"file_id"',
-    b'"file_url"', b'"fileData"', b'"file_data"', b'"s3Location"', b'"item_reference"',
+    b'"file_url"', b'"fileData"', b'"s3Location"', b'"item_reference"',
 )  # fmt: skip
 """Where one of these stands in a body, its conversation is read for media. Inside of a JSON string their quotes are escaped."""
 _ODD = _native.Needles(

@@ -24,6 +24,9 @@ class Stage(IntEnum):
     """Nothing more: past `pause`, or past the limit of a hard budget."""
 
 
+_STAGE = {"warn": Stage.WARN, "downgrade": Stage.DOWNGRADE, "limit": Stage.OVER, "pause": Stage.SPENT}
+
+
 class Bucket:
     """`free` is what may be held at once. `first_frames` and `is_fresh` are told with the first sync only."""
 
@@ -44,11 +47,8 @@ class Bucket:
         self.synced_at = 0.0
         self.dry_need_nusd = self.dry_until = 0.0
         self.rolls_from = ""
-        self.update(window)
-
-    def update(self, window: Window) -> None:
-        """Take the window's terms from a new policy: the state stays."""
         self.window = window
+        """Its terms: a new policy sets them anew, and the state stays."""
 
     @property
     def free(self) -> int:
@@ -75,15 +75,8 @@ class Bucket:
 
     def stage(self, now_ms: int) -> Stage:
         """Where the bucket stands."""
-        window, limit, spent = self.window, self.limit(now_ms), self.spent_by_all
-        if window.is_hard and spent >= limit:
-            return Stage.SPENT
-        if window.pause != UNLIMITED and not window.is_hard and spent >= int(limit * window.pause):
-            return Stage.SPENT
-        if spent >= limit:
-            return Stage.OVER
-        if window.downgrade != UNLIMITED and spent >= int(limit * window.downgrade):
-            return Stage.DOWNGRADE
-        if window.warn != UNLIMITED and spent >= int(limit * window.warn):
-            return Stage.WARN
-        return Stage.OK
+        passed = (
+            _STAGE[name] for name, nusd in self.window.thresholds(self.limit(now_ms)) if self.spent_by_all >= nusd
+        )
+        stage = max(passed, default=Stage.OK)
+        return Stage.SPENT if self.window.is_hard and stage is Stage.OVER else stage

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from time import perf_counter, time
 
 from gateway.base.core.accounts import Accounts
-from gateway.base.core.budget import Span, Window
+from gateway.base.core.budget import Span, Window, bucket_name
 from gateway.base.core.errors import BudgetUnproven
 from gateway.base.core.period import last_span, span_at
 from gateway.base.core.principal import Grant, Principal
@@ -57,9 +57,8 @@ class Hold:
             if charge.generation != wallet.generation:
                 charge = wallet.joined(charge, principal, deployment, at_ms)
             wallet.spend(charge, cost_nusd)
-        elif not charge.is_touched:
-            charge.is_touched = True
-            wallet.touched.append(charge)
+        else:
+            wallet.touch(charge)
 
 
 class Wallet:
@@ -101,7 +100,7 @@ class Wallet:
             governing = accounts.windows_of(bucket.window.level, bucket.account_id)
             found = next((w for w in governing if (w.models, w.period, w.zone) == terms), None)
             if found is not None:
-                bucket.update(found)
+                bucket.window = found
             else:  # if it comes again it counts from there on, in a row that begins anew
                 bucket.peak_held = 0  # nothing of it is kept
                 self._leaving.append(self._buckets.pop(bucket.name))
@@ -135,6 +134,10 @@ class Wallet:
         for bucket in charge.buckets:
             bucket.spent += cost_nusd
         charge.learn(cost_nusd)
+        self.touch(charge)
+
+    def touch(self, charge: Charge) -> None:
+        """Note that the store should hear of its buckets."""
         if not charge.is_touched:
             charge.is_touched = True
             self.touched.append(charge)
@@ -154,20 +157,16 @@ class Wallet:
         return Charge(tuple(buckets), until_ms, self.generation)
 
     def _bucket(self, window: Window, account_id: str, span: Span) -> Bucket:
-        bucket = Bucket(window, account_id, span, 0)
-        kept = self._buckets.get(bucket.name)
+        name = bucket_name(window, account_id, span)
+        kept = self._buckets.get(name)
         if kept is not None:
             return kept
         since_ms, frames = self._since[window.name]
-        if (
-            frames and span.start_ms < since_ms
-        ):  # counted from the middle of the period: what was before is in the ledger
-            bucket.first_frames, bucket.is_fresh = frames, True
+        # counted from the middle of the period, it has a past: that is in the ledger
+        bucket = self._buckets[name] = Bucket(window, account_id, span, frames if span.start_ms < since_ms else 0)
         if window.rollover_nusd and window.period != "total":
-            last = last_span(window.period, window.zone, span.start_ms)
-            bucket.rolls_from = Bucket(window, account_id, last, 0).name
-        self._buckets[bucket.name] = bucket
-        self._leaving = [other for other in self._leaving if other.name != bucket.name]
+            bucket.rolls_from = bucket_name(window, account_id, last_span(window.period, window.zone, span.start_ms))
+        self._leaving = [other for other in self._leaving if other.name != name]
         return bucket
 
     async def ask_about(self, charge: Charge) -> None:

@@ -154,15 +154,8 @@ async def _obtain(ex: Exchange, wallet: Wallet, charge: Charge, reach: Reach, ex
     most = bound_nusd(reach, deployment, reach.output_tokens)
     least = most if reach.is_clients else bound_nusd(reach, deployment, min(LEAST_OUTPUT_TOKENS, reach.output_tokens))
     got = await wallet.obtain(charge, most, expected_nusd, least)
-    _held(ex, Hold(wallet, charge, got, expected_nusd), reach)
-
-
-def _held(ex: Exchange, held: Hold, reach: Reach) -> None:
-    deployment = ex.deployment
-    assert deployment is not None
-    ex.hold, ex.reach = held, reach
-    most = bound_nusd(reach, deployment, reach.output_tokens)
-    if held.hard_nusd < most:
-        ex.output_limit = payable_tokens(reach, deployment, held.hard_nusd)
+    ex.hold, ex.reach = Hold(wallet, charge, got, expected_nusd), reach
+    if got < most:
+        ex.output_limit = payable_tokens(reach, deployment, got)
     elif not reach.is_known:
         ex.output_limit = reach.output_tokens

@@ -1,12 +1,12 @@
 """What a look-up finds: a key's Grant and the conditions under which it may be used. Built at load, checked per request."""
 
 import ipaddress
-from datetime import datetime
 
 import msgspec
 from msgspec import Raw
 
 from gateway.base.config import KeyConfig
+from gateway.base.core.period import moment_ms
 from gateway.base.core.principal import Grant, Principal
 from gateway.base.core.struct import Record
 from gateway.base.storage import StoredKey
@@ -107,11 +107,8 @@ def network_of(text: str) -> Network:
 def time_ms(text: str) -> int:
     """RFC 3339 → milliseconds since 1970. Raises BadFieldError."""
     try:
-        moment = datetime.fromisoformat(text.strip())
+        return moment_ms(text.strip())
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
         raise BadFieldError(
             "expires", f"is {text!r}, which is no time with a zone", "write RFC 3339, such as 2027-01-01T00:00:00Z"
-        )
-    return int(moment.timestamp() * 1000)
+        ) from None
