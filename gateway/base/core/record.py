@@ -18,6 +18,10 @@ client left. error: our own fault. crashed: the worker died; written by the reco
 
 CostBasis = Literal["exact", "estimated", "none"]
 
+SessionBasis = Literal["client", "derived", "none"]
+"""client: the agent's own headers named the session. derived: a keyed hash of key, system instruction and first user item. none: the
+request has no conversation (embeddings, lists of models)."""
+
 
 class OpenFrame(Record, frozen=True, tag_field="k", tag="open"):
     """Written before the request leaves for a provider; an orphan becomes a `crashed` record at its hold."""
@@ -32,10 +36,17 @@ class OpenFrame(Record, frozen=True, tag_field="k", tag="open"):
     provider: str
     hold_nusd: int
     policy_version: str
+    session_basis: SessionBasis = "none"
+    turn_id: str = ""
+    retry: int = 0
 
 
 class DoneFrame(Record, frozen=True, tag_field="k", tag="done"):
-    """The one final record of an exchange. Times in ms and us; money in nano-USD; `ts` is when it began (RFC 3339)."""
+    """The one final record of an exchange. Times in ms and us; money in nano-USD; `ts` is when it began (RFC 3339).
+
+    `turn_id` is the client's own id of the turn, empty when it sends none. `retry` is 0 for a turn, n for the nth retry of one
+    (DESIGN: same key, session, turn id and body, and the answer before was an error or cut). `queued_ms` is how long it waited for a rate limit.
+    """
 
     request_id: str
     ts: str
@@ -65,9 +76,13 @@ class DoneFrame(Record, frozen=True, tag_field="k", tag="done"):
     response_bytes: int
     is_stream: bool
     cache: str = "bypass"
+    session_basis: SessionBasis = "none"
+    turn_id: str = ""
+    retry: int = 0
+    queued_ms: int = 0
 
 
 NOBODY = Raw(b'{"org":"","team":"","user":"","key":"","tags":{},"cost_center":""}')
 """The principal of an exchange that was refused before anybody was recognised."""
 
-__all__ = ["NOBODY", "NO_USAGE", "CostBasis", "DoneFrame", "OpenFrame", "Outcome"]
+__all__ = ["NOBODY", "NO_USAGE", "CostBasis", "DoneFrame", "OpenFrame", "Outcome", "SessionBasis"]

@@ -9,11 +9,9 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from time import perf_counter, time
 from typing import TypeVar
-from urllib.parse import quote, unquote_plus
 
 from gateway import _native
 from gateway.base.core.errors import (
-    BadRequest,
     Bug,
     GatewayError,
     ModelForbidden,
@@ -33,6 +31,14 @@ from gateway.dataplane.flow.exchange import ClientLeft, Exchange, Headers, Incom
 from gateway.dataplane.flow.fetch import Fetched, Fetcher
 from gateway.dataplane.flow.headers import stamp
 from gateway.dataplane.flow.models import list_gemini_models, list_models, one_model
+from gateway.dataplane.flow.outgoing import (
+    connection_of,
+    passed_body,
+    provider_credentials,
+    provider_url,
+    refuse_repeats,
+    wants_array,
+)
 from gateway.dataplane.flow.recorder import Journal, Recorder
 from gateway.dataplane.flow.relay import Relay
 from gateway.dataplane.flow.route import Route, dialect_of_path, find_route
@@ -40,13 +46,9 @@ from gateway.dataplane.flow.settle import hold_nusd, write_done, write_open
 from gateway.dataplane.flow.translate import counted, moved, read_turn, translate, translated_headers, translated_url
 from gateway.dataplane.flow.translated import TranslatedRelay
 from gateway.dataplane.identity import allows, credential
-from gateway.dataplane.providers import is_official, vendor_of
 from gateway.dataplane.upstream import UpstreamClient, for_provider
 from gateway.dataplane.wire import TRACE, Peek, Translation, wanted
 from gateway.dataplane.wire.decode import decoded
-from gateway.dataplane.wire.limit import limit_edit
-from gateway.dataplane.wire.openai_chat import asks_for_usage, usage_edit
-from gateway.dataplane.wire.peek import Edit, edited
 
 _T = TypeVar("_T")
 _WINDOW_BYTES = 1 << 20
@@ -59,9 +61,6 @@ _EXPECTING_S = 0.02
 _DISCARD_BYTES = 256 << 20
 _DISCARD_S = 2.0
 """How much of a refused body is read and forgotten, and for how long, so that the client gets to read our words."""
-
-_SINGLE_HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "content-encoding", "content-type")
-_QUERY_CREDENTIALS = frozenset({"key", "access_token", "oauth_token", "$httpheaders"})
 
 
 class Pipeline:
@@ -155,7 +154,7 @@ class Pipeline:
         if self.is_draining and incoming.arrived > self.draining_since:
             raise Overloaded("the gateway is shutting down; try again")
         if incoming.is_repeating:
-            _refuse_repeats(incoming)
+            refuse_repeats(incoming)
         route = find_route(incoming.method, incoming.path)
         ex.dialect = route.dialect
 
@@ -203,7 +202,7 @@ class Pipeline:
             await self._waited(ex, waiting)
         size = len(peeked.body)
         if deployment.dialect == route.dialect.name:
-            outgoing, drop_usage_chunk = _outgoing(route, peeked, deployment, ex.output_limit)
+            outgoing, drop_usage_chunk = passed_body(route, peeked, deployment, ex.output_limit)
             if _TRACED.any_in(outgoing):
                 outgoing, ex.drops = await self._off_loop(ex, size, moved, ex, route, outgoing, deployment, policy)
             self._pass_through(ex, route, deployment, outgoing, began, drop_usage_chunk=drop_usage_chunk)
@@ -269,10 +268,10 @@ class Pipeline:
     ) -> None:
         """The provider speaks the client's dialect: its own bytes go on."""
         incoming, provider = ex.incoming, deployment.provider
-        is_raw = _wants_array(route, incoming)
+        is_raw = wants_array(route, incoming)
         relay = Relay(self, ex, self.client(provider.ca_file), is_billable=route.is_billable, is_raw=is_raw)
-        headers = for_provider(incoming.headers(), _credentials(ex, deployment), _connection(incoming))
-        url = _url(provider.bases[route.dialect.name], route, deployment.model, incoming.query)
+        headers = for_provider(incoming.headers(), provider_credentials(ex, deployment), connection_of(incoming))
+        url = provider_url(deployment, route.resource, incoming.query)
         self._dispatch(ex, relay, url, headers, body, began, drop_usage_chunk=drop_usage_chunk, collect=not is_raw)
 
     def _translated(
@@ -282,11 +281,11 @@ class Pipeline:
         incoming, is_stream = ex.incoming, translation.is_stream
         ex.is_stream = is_stream
         ex.drops = translation.report.header()
-        is_raw = _wants_array(route, incoming)
+        is_raw = wants_array(route, incoming)
         relay = TranslatedRelay(self, ex, self.client(deployment.provider.ca_file), translation, is_raw=is_raw)
         url = translated_url(deployment, is_stream=is_stream)
         headers = translated_headers(incoming, deployment, is_stream=is_stream)
-        headers.extend(_credentials(ex, deployment))
+        headers.extend(provider_credentials(ex, deployment))
         self._dispatch(ex, relay, url, headers, translation.body, began, drop_usage_chunk=False, collect=True)
 
     def _dispatch(
@@ -434,71 +433,6 @@ class Pipeline:
         self._fetcher.close()
 
 
-def _wants_array(route: Route, incoming: Incoming) -> bool:
-    """Whether the client wants its stream as one JSON array: Gemini's way without `alt=sse`."""
-    return route.is_stream and route.dialect.name == "gemini.generate" and "alt=sse" not in incoming.query
-
-
 def _read(body: bytes, encoding: str, route: Route, policy: Policy) -> Peek:
     """Undo the content encoding and peek. Raises GatewayError."""
     return route.dialect.peek(decoded(body, encoding, policy.limits.body_bytes), policy.limits.json_depth)
-
-
-def _outgoing(route: Route, peeked: Peek, deployment: Deployment, output_limit: int) -> tuple[bytes, bool]:
-    """The body to send, and whether the usage chunk is ours to drop.
-
-    It is the client's own bytes but for the model's name, and a Chat stream is made to report its usage; `output_limit` is written in
-    where a hard budget gave one.
-    """
-    edits: list[Edit] = []
-    if peeked.model_span[0] >= 0 and peeked.model != deployment.model:
-        edits.append((*peeked.model_span, deployment.model))
-    drops_usage = route.dialect.name == "openai.chat" and peeked.is_stream and not asks_for_usage(peeked)
-    if drops_usage:
-        edits.append(usage_edit(peeked))
-    if output_limit:
-        official = is_official(deployment.provider.name, vendor_of(deployment.provider.name, deployment.model))
-        edits.append(limit_edit(peeked, route.dialect.name, output_limit, is_official=official))
-    return (edited(peeked.body, edits) if edits else peeked.body), drops_usage
-
-
-def _url(base: str, route: Route, model: str, query: str) -> str:
-    resource = route.resource
-    if route.dialect.name == "gemini.generate":
-        resource = f"/models/{quote(model, safe='/@~.-_')}:{resource}"
-    elif route.dialect.name == "bedrock.converse":
-        resource = f"/model/{quote(model, safe='')}/{resource}"
-    if query:  # a Gemini client's credential may travel in the query
-        parts = query.split("&")
-        query = "&".join(p for p in parts if unquote_plus(p.partition("=")[0]).lower() not in _QUERY_CREDENTIALS)
-    return f"{base}{resource}?{query}" if query else base + resource
-
-
-def _refuse_repeats(incoming: Incoming) -> None:
-    """Two values of a header that must have one mean different things to different readers. Raises BadRequest."""
-    names = [name for name, _ in incoming.headers()]
-    for name in _SINGLE_HEADERS:
-        if names.count(name) > 1:
-            raise BadRequest(f"the header `{name}` is there {names.count(name)} times; send it once")
-
-
-def _connection(incoming: Incoming) -> str:
-    """The Connection header, all of its lines: what it names is not for the provider."""
-    if not incoming.is_repeating:
-        return incoming.header("connection")
-    return ",".join(value for name, value in incoming.headers() if name == "connection")
-
-
-def _credentials(ex: Exchange, deployment: Deployment) -> tuple[tuple[str, str], ...]:
-    """The provider's own credential; for a ChatGPT login the client's bearer, and then nothing of ours."""
-    grant = ex.grant
-    assert grant is not None
-    if not grant.passes_bearer:
-        return deployment.provider.headers
-    if not deployment.provider.takes_client_key:
-        raise ModelForbidden(
-            f"a ChatGPT login can only reach a provider with `api_key: client`; `{deployment.provider.name}` is not one",
-            model=deployment.name,
-        )
-    header = ex.incoming.header
-    return (("authorization", header("authorization")), ("chatgpt-account-id", header("chatgpt-account-id")))

@@ -1,7 +1,5 @@
 """From an exchange whose provider speaks another dialect to its Translation: the facts that the wire room does not know."""
 
-from urllib.parse import quote
-
 from msgspec.json import Encoder
 
 from gateway import _native
@@ -10,6 +8,7 @@ from gateway.base.core.plan import Deployment
 from gateway.dataplane.flow.assemble import Policy
 from gateway.dataplane.flow.exchange import Exchange, Incoming
 from gateway.dataplane.flow.fetch import Fetched
+from gateway.dataplane.flow.outgoing import provider_url
 from gateway.dataplane.flow.route import Route
 from gateway.dataplane.providers import is_official, reasoning_origin, vendor_of
 from gateway.dataplane.wire import (
@@ -28,10 +27,13 @@ from gateway.dataplane.wire import (
 _encode = Encoder().encode
 _PASSED = ("user-agent", "traceparent", "tracestate")
 _RESOURCES = {
-    "openai.responses": "/responses",
-    "openai.chat": "/chat/completions",
-    "anthropic.messages": "/messages",
+    "openai.responses": ("/responses", "/responses"),
+    "openai.chat": ("/chat/completions", "/chat/completions"),
+    "anthropic.messages": ("/messages", "/messages"),
+    "gemini.generate": ("generateContent", "streamGenerateContent"),
+    "bedrock.converse": ("converse", "converse-stream"),
 }
+"""Of each dialect what answers whole, and what streams."""
 _ANTHROPIC_VERSION = ("anthropic-version", "2023-06-01")
 
 
@@ -137,12 +139,7 @@ def _turn_in(route: Route, body: bytes) -> tuple[int, int]:
     return (start, end) if start >= 0 else (0, len(body))
 
 
-_TURNS = frozenset(
-    {
-        "/responses", "/chat/completions", "/messages", "generateContent", "streamGenerateContent", "converse",
-        "converse-stream",
-    }
-)  # fmt: skip
+_TURNS = frozenset(resource for pair in _RESOURCES.values() for resource in pair)
 """Resources that are turns of a conversation: what else a dialect has is not translated."""
 
 
@@ -173,13 +170,10 @@ def counted(route: Route, peeked: Peek) -> bytes | None:
 
 def translated_url(deployment: Deployment, *, is_stream: bool) -> str:
     """Where a translated request goes."""
-    base, dialect = deployment.provider.bases[deployment.dialect], deployment.dialect
-    if dialect == "gemini.generate":
-        model = quote(deployment.model, safe="/@~.-_")
-        return f"{base}/models/{model}:" + ("streamGenerateContent?alt=sse" if is_stream else "generateContent")
-    if dialect == "bedrock.converse":
-        return f"{base}/model/{quote(deployment.model, safe='')}/" + ("converse-stream" if is_stream else "converse")
-    return base + _RESOURCES[dialect]
+    dialect = deployment.dialect
+    whole, stream = _RESOURCES[dialect]
+    query = "alt=sse" if is_stream and dialect == "gemini.generate" else ""
+    return provider_url(deployment, stream if is_stream else whole, query)
 
 
 def translated_headers(incoming: Incoming, deployment: Deployment, *, is_stream: bool) -> list[tuple[str, str]]:
