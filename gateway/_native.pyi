@@ -1,4 +1,4 @@
-"""The Rust half of agentcc: JSON peek, body decoding, and the upstream HTTP client.
+"""The Rust half of agentcc: JSON peek, digests, body decoding, and the upstream HTTP client.
 
 Built from `native/` (crate `agentcc-native`, bindings over `agentcc-core`). Knows HTTP, framing and the fields that taps
 read; knows no policy. Offsets and sizes are bytes. Linux only (the client signals through an eventfd).
@@ -16,9 +16,12 @@ __all__ = [
     "Upstream",
     "__version__",
     "chain_line",
+    "conversation_digest",
     "decompress",
+    "digest",
     "eventstream_message",
     "find_path",
+    "last_items",
     "scan_object",
     "split_eventstream",
     "split_sse",
@@ -61,6 +64,33 @@ def find_path(body: bytes, path: tuple[bytes, ...]) -> tuple[int, int]:
 
     (-1, -1) when it is not there or something on the way is no object. Lenient: nothing is validated, broken JSON gives an
     unspecified answer but never an error. Of a repeated key the last one counts, as in Python. An empty path is the whole.
+    """
+
+def conversation_digest(body: bytes, system: bytes, items: bytes, seed: int) -> bytes | None:
+    """16 bytes that all turns of a conversation share; None when the top-level member `items` is absent, empty, or neither an
+    array nor a string. `system` and `items` are spelled unescaped.
+
+    Hashed (as by `digest`) are the value of the top-level member `system` (`b""`: the dialect has none), and the elements of
+    `items` up to and including the first object whose `role` is `"user"` and those that follow it directly (agents put their
+    surroundings before the prompt); without any, up to the first element that has no `role`; without that, the first element. A string in place of the array is taken itself.
+
+    Of both only strings and numbers count, as they are written and in order; no keys, no brackets, no literals. Members named
+    `cache_control`, `cachePoint`, `id`, `status` or `type` do not count, at any depth: agents move cache breakpoints between
+    turns (a text with one comes as `[{"type": "text", "text": …}]`, later as a string) and add ids and states later.
+    Lenient, like `find_path`; of a repeated `system`, `items` or `role` the last one counts.
+    """
+
+def last_items(body: bytes, items: bytes, count: int) -> list[bytes]:
+    """The bytes of the last `count` elements of the top-level array `items`, in order; [] when it is no array.
+
+    Lenient, like `find_path`.
+    """
+
+def digest(data: bytes, seed: int) -> bytes:
+    """16 bytes that tell bodies apart: XXH3-128 with a seed (0 <= seed < 2**64), in its canonical (big-endian) form.
+
+    Not cryptographic: a secret seed keeps strangers from guessing collisions, no more. 60 KB take a few microseconds. The
+    GIL is released over 1 MiB.
     """
 
 def chain_line(prev: bytes, payload: bytes) -> bytes:

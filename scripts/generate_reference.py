@@ -59,9 +59,10 @@ def _split(hint: object) -> tuple[object, list[Meta]]:
 
 def _bounds(metas: list[Meta]) -> str:
     low = next((m.ge for m in reversed(metas) if m.ge is not None), None)
+    above = next((m.gt for m in reversed(metas) if m.gt is not None), None)
     high = next((m.le for m in reversed(metas) if m.le is not None), None)
     least = next((m.min_length for m in reversed(metas) if m.min_length is not None), None)
-    words = []
+    words = [f"more than {above:,}"] if above is not None else []
     if low is not None and high is not None:
         words.append(f"{low:,} to {high:,}")
     elif low is not None:

@@ -2,9 +2,13 @@
 
 import json
 import re
+from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any
 
 _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|([\[{])|([\]}])', re.DOTALL)
+
+_PASSING = {"cache_control", "cachePoint", "id", "status", "type"}
 
 
 class Refused(Exception):
@@ -27,12 +31,86 @@ def _number(text: str) -> str:
     return text  # `int` refuses thousands of digits, which JSON does not
 
 
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_Pairs, parse_constant=_no_constant, parse_int=_number, parse_float=_number
+)
+
+
 def parse(body: bytes) -> Any:
     """RFC 8259, strict; objects as `_Pairs`. Raises ValueError."""
-    decoder = json.JSONDecoder(
-        object_pairs_hook=_Pairs, parse_constant=_no_constant, parse_int=_number, parse_float=_number
-    )
-    return decoder.decode(body.decode())
+    return _DECODER.decode(body.decode())
+
+
+def members(raw: str) -> list[tuple[str, str]]:
+    """The members of an object in JSON: keys as they read, values as they are written."""
+    parts, at = [], _skip(raw, 1, "")
+    while raw[at] != "}":
+        key, colon = _DECODER.raw_decode(raw, at)
+        start = _skip(raw, colon, ":")
+        end = _DECODER.raw_decode(raw, start)[1]
+        parts.append((key, raw[start:end]))
+        at = _skip(raw, end, ",")
+    return parts
+
+
+def elements(raw: str) -> list[str]:
+    """The elements of an array in JSON, as they are written."""
+    parts, at = [], _skip(raw, 1, "")
+    while raw[at] != "]":
+        end = _DECODER.raw_decode(raw, at)[1]
+        parts.append(raw[at:end])
+        at = _skip(raw, end, ",")
+    return parts
+
+
+def _skip(raw: str, at: int, mark: str) -> int:
+    """Where the next token starts, after white space and one `mark`."""
+    rest = raw[at:].lstrip(" \t\r\n").removeprefix(mark).lstrip(" \t\r\n")
+    return len(raw) - len(rest)
+
+
+def conversation(body: bytes, system: bytes, items: bytes) -> bytes | None:
+    """What `conversation_digest` hashes."""
+    top = dict(members(body.decode().strip(" \t\r\n")))
+    history = top.get(items.decode(), "null")
+    opening = [history] if history[0] == '"' else _opening(elements(history)) if history[0] == "[" else []
+    if not opening:
+        return None
+    instructions = [top[system.decode()]] if system and system.decode() in top else []
+    hashed = [*_scalars(instructions), ";", *_scalars(opening)]
+    return "".join(hashed).encode()
+
+
+def _opening(items: list[str]) -> list[str]:
+    roles = [_role_is_user(item) for item in items]
+    if True in roles:
+        first = roles.index(True)
+        return items[: first + len(list(takewhile(bool, roles[first:])))]
+    return items[: roles.index(None) + 1] if None in roles else items[:1]
+
+
+def _role_is_user(item: str) -> bool | None:
+    role = dict(members(item)).get("role") if item[0] == "{" else None
+    return None if role is None else _DECODER.decode(role) == "user"
+
+
+def _scalars(values: list[str]) -> Iterator[str]:
+    for raw in values:
+        if raw[0] == '"':
+            yield raw
+        elif raw[0] in "-0123456789":
+            yield raw + ","
+        elif raw[0] == "[":
+            yield from _scalars(elements(raw))
+        elif raw[0] == "{":
+            yield from _scalars([value for key, value in members(raw) if key not in _PASSING])
+
+
+def last_items(body: bytes, items: bytes, count: int) -> list[bytes]:
+    """The last elements of a top-level array, as they are written."""
+    raw = dict(members(body.decode().strip(" \t\r\n"))).get(items.decode(), "null")
+    parts = elements(raw) if raw[0] == "[" else []
+    return [part.encode() for part in parts[max(len(parts) - count, 0) :]]
 
 
 def depth(body: bytes) -> int:

@@ -11,6 +11,7 @@ from gateway.base.config.load import (
     load_or_kept,
     parse,
 )
+from gateway.base.config.rates import rates_of
 from gateway.base.config.schema import (
     BudgetsConfig,
     GatewayConfig,
@@ -22,6 +23,7 @@ from gateway.base.config.schema import (
     ServerConfig,
     TimeoutsConfig,
 )
+from gateway.base.config.sessions import session_rules_of
 
 __all__ = [
     "BudgetsConfig",
@@ -42,5 +44,7 @@ __all__ = [
     "load_elsewhere",
     "load_or_kept",
     "parse",
+    "rates_of",
+    "session_rules_of",
     "windows_of",
 ]

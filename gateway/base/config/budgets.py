@@ -4,12 +4,13 @@ A limit inherits what it does not say: from its account, from `budgets`, at last
 floats. The whole section is checked even where it is switched off.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 
+from gateway.base.config.accounts import accounts_of, check_pattern
+from gateway.base.config.rates import has_rates
 from gateway.base.config.schema.budgets import (
     AccountConfig,
     BudgetsConfig,
@@ -22,9 +23,6 @@ from gateway.base.core.budget import UNLIMITED, Downgrade, Level, PeriodKind, Ra
 from gateway.base.core.model_pattern import normal
 from gateway.base.core.money import NANO
 from gateway.base.core.struct import Record
-
-_PATTERN = re.compile(r"[A-Za-z0-9@~_.:/+\- *]+")
-"""What names of models are made of (routing/resolve.py), and `*`; no `|`, which parts the names of buckets."""
 
 
 class _Terms(Record, frozen=True):
@@ -41,6 +39,10 @@ class _Terms(Record, frozen=True):
 
 
 _DEFAULT = _Terms("monthly", "UTC", False, 0.8, 0.95, 1.1, Downgrade(10_000, ()), ())
+_BARE = CapConfig()
+_TERMS = tuple(field.name for field in fields(CapConfig))
+_OF_ONE_LIMIT = ("rollover", "raises")
+"""Terms that no limit inherits."""
 
 
 def windows_of(config: BudgetsConfig, source: str) -> tuple[Window, ...]:
@@ -50,7 +52,7 @@ def windows_of(config: BudgetsConfig, source: str) -> tuple[Window, ...]:
     terms = _with_stages(terms, config, place)
     windows = [
         window
-        for level, account_id, account, where in _accounts(config, place)
+        for level, account_id, account, where in accounts_of(config, place)
         for window in _windows(level, account_id, account, terms, where)
     ]
     return tuple(windows) if config.enabled else ()
@@ -60,7 +62,7 @@ def check_cascades(config: BudgetsConfig, source: str, known: Callable[[str], st
     """Raise ConfigError for the first model of a cascade with which `known` has a problem."""
     place = Place(source, "$.budgets")
     sections: list[tuple[DowngradeConfig, Place]] = [(config.downgrade, place)]
-    for _, _, account, where in _accounts(config, place):
+    for _, _, account, where in accounts_of(config, place):
         sections.append((account.downgrade, where))
         sections += [(cap.downgrade, inner) for _, cap, inner in _parts(account, where)]
     for downgrade, where in sections:
@@ -70,48 +72,14 @@ def check_cascades(config: BudgetsConfig, source: str, known: Callable[[str], st
                 raise where.at(f"downgrade.cascade[{i}]").error(f"is {name!r}: {problem}", hint)
 
 
-def _accounts(config: BudgetsConfig, place: Place) -> Iterator[tuple[Level, str, AccountConfig, Place]]:
-    if config.org is not None:
-        yield "org", "", config.org, place.at("org")
-    listed: tuple[tuple[Level, str, dict[str, AccountConfig]], ...] = (
-        ("team", "teams", config.teams),
-        ("user", "users", config.users),
-        ("key", "keys", config.keys),
-        ("tag", "tags", config.tags),
-    )
-    for level, section, accounts in listed:
-        for account_id, account in accounts.items():
-            where = place.at(section).at(account_id)
-            _check_id(level, account_id, where)
-            yield level, account_id, account, where
-
-
 def _parts(account: AccountConfig, place: Place) -> Iterator[tuple[str, CapConfig, Place]]:
     """(pattern of models, limit, place) of what an account holds beside its own limit."""
     for i, cap in enumerate(account.windows):
         yield "", cap, place.at(f"windows[{i}]")
     for pattern, cap in account.models.items():
         where = place.at("models").at(pattern)
-        if not _PATTERN.fullmatch(pattern):
-            hint = "write `provider/model` or a model; `*` is the wildcard"
-            raise where.error("is not what the name of a model can match", hint)
+        check_pattern(pattern, where)
         yield pattern, cap, where
-
-
-def _check_id(level: Level, account_id: str, place: Place) -> None:
-    if not account_id:
-        raise place.error("is an account without a name", "write one, or `*` for all that are not listed")
-    if account_id == "*":
-        return
-    named = account_id
-    if level == "tag":
-        name, equals, value = account_id.partition("=")
-        if not name or not equals:
-            raise place.error("is no tag", "write `name=value`, such as `repo=payments`")
-        named = name if value == "*" else account_id
-    if "*" in named:
-        hint = "`*` alone stands for all that are not listed" + (", `name=*` for those of one tag" * (level == "tag"))
-        raise place.error("is a pattern, which no account's name can be", hint)
 
 
 # === one account ===
@@ -120,12 +88,15 @@ def _check_id(level: Level, account_id: str, place: Place) -> None:
 def _windows(level: Level, account_id: str, account: AccountConfig, above: _Terms, place: Place) -> list[Window]:
     terms = _inherit(above, account, place)
     caps: list[tuple[str, CapConfig, _Terms, Place]] = [] if account.limit is None else [("", account, terms, place)]
-    caps += [(pattern, cap, _inherit(terms, cap, inner), inner) for pattern, cap, inner in _parts(account, place)]
-    if not caps:
-        raise place.error("has no limit", "write `limit`, `windows` or `models`")
-    if account.limit is None and (account.rollover or account.raises):
-        name = "rollover" if account.rollover else "raises"
-        raise place.at(name).error("has no `limit` beside it", "write it where the limit is")
+    for pattern, cap, inner in _parts(account, place):
+        if cap.limit is None and has_rates(cap):
+            _check_bare(cap, _TERMS, inner)
+        else:
+            caps.append((pattern, cap, _inherit(terms, cap, inner), inner))
+    if not caps and not any(map(has_rates, (account, *account.models.values()))):
+        raise place.error("has no limit", "write `limit`, a rate such as `rpm`, `windows` or `models`")
+    if account.limit is None:
+        _check_bare(account, _OF_ONE_LIMIT if caps else _TERMS, place)
     found: dict[str, Place] = {}
     windows = []
     for pattern, cap, inherited, where in caps:
@@ -138,6 +109,13 @@ def _windows(level: Level, account_id: str, account: AccountConfig, above: _Term
         found[window.name] = where
         windows.append(window)
     return windows
+
+
+def _check_bare(own: CapConfig, names: tuple[str, ...], place: Place) -> None:
+    """Raise ConfigError for one of the terms `names` of a limit, where there is no limit that it could be of."""
+    for name in names:
+        if getattr(own, name) != getattr(_BARE, name):
+            raise place.at(name).error("has no `limit` beside it", "write it where the limit is")
 
 
 def _inherit(above: _Terms, own: CapConfig, place: Place) -> _Terms:
@@ -196,7 +174,9 @@ def _downgrade(above: Downgrade, own: DowngradeConfig, place: Place) -> Downgrad
 
 def _window(level: Level, account_id: str, pattern: str, cap: CapConfig, terms: _Terms, place: Place) -> Window:
     if cap.limit is None:
-        raise place.at("limit").error("is missing", "write the cap in US dollars")
+        raise place.at("limit").error(
+            "is missing", "write the cap in US dollars" + ", or a rate such as `rpm`" * bool(pattern)
+        )
     limit = nusd(cap.limit, place.at("limit"))
     raises = tuple(_raise(one, place.at(f"raises[{i}]")) for i, one in enumerate(cap.raises))
     if limit + sum(one.amount_nusd for one in raises) > MAX_USD * NANO:

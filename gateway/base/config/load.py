@@ -15,7 +15,9 @@ import yaml
 
 from gateway.base.config.budgets import windows_of
 from gateway.base.config.error import ConfigError
+from gateway.base.config.rates import rates_of
 from gateway.base.config.schema import NOT_SERVED_YET, GatewayConfig
+from gateway.base.config.sessions import session_rules_of
 from gateway.base.core.struct import Config, Record
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}")
@@ -141,6 +143,8 @@ def parse(
         raise _explain(exc, filled, source) from exc
     if not is_elsewhere:  # there an amount may be a placeholder
         windows_of(config.budgets, source)
+        rates_of(config.budgets, source)
+        session_rules_of(config.budgets, source)
     return Loaded(config, hashlib.sha256(text).hexdigest()[:12], source)
 
 
@@ -182,7 +186,8 @@ def _explain(exc: msgspec.ValidationError, values: object, source: str) -> Confi
             return ConfigError(source, path, f"is wrong: {problem}")
         found = _value_at(values, steps)
         is_shown = isinstance(found, str | int | float | bool)
-        hint = _nearest(found, _choices(_type_at(steps))) if isinstance(found, str) else ""
+        kind = _type_at(steps)
+        hint = _hint(kind) or (_nearest(found, _choices(kind)) if isinstance(found, str) else "")
         return ConfigError(source, path, f"is {found!r}: {problem}" if is_shown else f"is wrong: {problem}", hint)
     struct = _struct_of(_type_at(steps))
     fields = [f.encode_name for f in msgspec.structs.fields(struct)] if struct else []
@@ -248,6 +253,13 @@ def _choices(kind: object) -> list[str]:
     if typing.get_origin(kind) is typing.Literal:
         return list(typing.get_args(kind))
     return [word for arg in typing.get_args(kind) for word in _choices(arg)]
+
+
+def _hint(kind: object) -> str:
+    """The way out that a field states itself (`Meta(extra={"hint": …})`)."""
+    metas = [meta for meta in getattr(kind, "__metadata__", ()) if isinstance(meta, msgspec.Meta)]
+    own = next((str(meta.extra["hint"]) for meta in metas if meta.extra and "hint" in meta.extra), "")
+    return own or next((hint for hint in map(_hint, typing.get_args(kind)) if hint), "")
 
 
 def _struct_of(kind: object) -> type[Config] | None:

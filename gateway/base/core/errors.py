@@ -2,7 +2,7 @@
 
     GatewayError
       ClientFault    BadRequest · UnknownRoute · UnknownModel · KeyRejected · ModelForbidden · UnpricedModel
-                     BudgetExceeded · BodyTooLarge · BodyTimeout · Unsupported
+                     BudgetExceeded · RetriesExhausted · RateLimited · BodyTooLarge · BodyTimeout · Unsupported
       UpstreamFault  ConnectFailed · TimedOut · UpstreamProtocolError · ResponseTooLarge · ProviderError
       OurFault       NoDeployment · Overloaded · JournalUnavailable · BudgetUnproven · Bug
 
@@ -82,6 +82,21 @@ class BudgetExceeded(ClientFault):
 
     code = "budget_exceeded"
     status = 429
+
+
+class RetriesExhausted(ClientFault):
+    """A session has retried, or its tool has failed, too often running; details name session, limit, and when it may go on."""
+
+    code = "retry_budget_exhausted"
+    status = 429
+
+
+class RateLimited(ClientFault):
+    """A rate limit has nothing left; details name its level, id, kind, limit and `retry_after_s`."""
+
+    code = "rate_limited"
+    status = 429
+    is_retryable = True
 
 
 class BodyTooLarge(ClientFault):

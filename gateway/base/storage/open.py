@@ -1,13 +1,15 @@
-"""Which store the leases live in: SQLite in `data_dir`, or the Redis that several nodes share."""
+"""Which store leases and rate limits live in: SQLite in `data_dir`, or the Redis that several nodes share."""
 
 from typing import Protocol
 
 from gateway.base.config import GatewayConfig
 from gateway.base.storage.leases import LeaseBook, LeaseStore
 from gateway.base.storage.node import node_id
+from gateway.base.storage.rates import RateStore
 from gateway.base.storage.sqlite.leases import SqliteLeases
+from gateway.base.storage.sqlite.rates import SqliteRates
 
-__all__ = ["Leases", "node_id", "open_leases"]
+__all__ = ["Leases", "node_id", "open_leases", "open_rates"]
 
 
 class Leases(LeaseStore, LeaseBook, Protocol):
@@ -25,3 +27,12 @@ def open_leases(config: GatewayConfig) -> Leases:
 
         return RedisLeases(config.storage.redis)
     return SqliteLeases(config.server.data_dir)
+
+
+def open_rates(config: GatewayConfig) -> RateStore:
+    """The same store's rate limits; connects with the first call too."""
+    if config.storage.redis:
+        from gateway.base.storage.redis import RedisRates
+
+        return RedisRates(config.storage.redis)
+    return SqliteRates(config.server.data_dir)

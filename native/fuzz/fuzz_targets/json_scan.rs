@@ -1,7 +1,7 @@
 //! The strict scan of a body and the lenient finder, against `serde_json`: they agree on what is JSON, and neither panics.
 #![no_main]
 
-use agentcc_core::json::{JsonErrorKind, find_path, scan_object};
+use agentcc_core::json::{JsonErrorKind, conversation_digest, find_path, last_items, scan_object};
 use libfuzzer_sys::fuzz_target;
 use serde::de::IgnoredAny;
 
@@ -34,5 +34,9 @@ fuzz_target!(|body: &[u8]| {
         if let Some(span) = find_path(body, path) {
             assert!(span.start <= span.end && span.end <= body.len());
         }
+    }
+    let _ = conversation_digest(body, b"b", b"a", 0);
+    for span in last_items(body, b"a", 2) {
+        assert!(span.start < span.end && span.end <= body.len());
     }
 });

@@ -4,6 +4,7 @@
 
 mod chain;
 mod completions;
+mod digest;
 mod errors;
 mod framing;
 mod json;
@@ -35,6 +36,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<needles::Needles>()?;
     module.add_function(wrap_pyfunction!(json::scan_object, module)?)?;
     module.add_function(wrap_pyfunction!(json::find_path, module)?)?;
+    module.add_function(wrap_pyfunction!(json::conversation_digest, module)?)?;
+    module.add_function(wrap_pyfunction!(json::last_items, module)?)?;
+    module.add_function(wrap_pyfunction!(digest::digest, module)?)?;
     module.add_function(wrap_pyfunction!(chain::chain_line, module)?)?;
     module.add_function(wrap_pyfunction!(decompress, module)?)?;
     module.add_function(wrap_pyfunction!(framing::split_sse, module)?)?;

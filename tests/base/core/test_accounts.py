@@ -5,6 +5,7 @@ import pytest
 from gateway.base.core.accounts import Accounts
 from gateway.base.core.budget import Downgrade, Level, PeriodKind, Window
 from gateway.base.core.principal import Principal
+from gateway.base.core.rate import Rate
 
 ALICE = Principal(
     key="alice-laptop", org="acme", team="platform", user="alice@acme.dev", tags={"repo": "payments", "env": "dev"}
@@ -122,7 +123,22 @@ def test_a_pattern_of_models_counts_what_it_names(pattern: str, deployment: str,
     assert bool(counted(ALICE, deployment, window("org", "", pattern))) is is_counted
 
 
+def test_rates_match_as_windows_do() -> None:
+    """By account and models, in the order of levels; those of one account as they are written."""
+    rates = (
+        Rate("key", "*", "", "requests", 60, 60), Rate("team", "platform", "gpt-*", "tokens", 9, 9), Rate("org", "", "", "tokens", 8, 8),
+        Rate("org", "", "", "concurrency", 2, 0), Rate("team", "platform", "claude-*", "tokens", 9, 9),
+    )  # fmt: skip
+    assert [(rate.level, account_id, rate.kind) for rate, account_id in Accounts(rates).matching(ALICE, GPT)] == [
+        ("org", "", "tokens"),
+        ("org", "", "concurrency"),
+        ("team", "platform", "tokens"),
+        ("key", "alice-laptop", "requests"),
+    ]
+    assert [rate.amount for rate in Accounts(rates).rules_of("key", "ci")] == [60]
+
+
 def test_no_windows_count_nothing() -> None:
     """Where no budget is written."""
     assert Accounts(()).matching(ALICE, GPT) == ()
-    assert Accounts(()).windows == ()
+    assert Accounts(()).rules == ()

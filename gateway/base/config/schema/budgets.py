@@ -1,4 +1,7 @@
-"""`budgets`: what each account may spend, and what happens on the way there. docs/concepts/budgets.md explains it."""
+"""`budgets`: what each account may spend and how fast, and what happens on the way there.
+
+docs/concepts/budgets.md, rate-limits.md and sessions.md explain it.
+"""
 
 from typing import Annotated, Literal
 
@@ -11,6 +14,12 @@ Usd = Annotated[int | float | str, Meta(title="US dollars, at most 9 decimals")]
 """A number, or text where a number would lose digits; read as a decimal, never calculated with as a float."""
 Threshold = Annotated[float | bool | Literal["off"], Meta(title="fraction of the limit, or `off`")]
 """YAML reads a bare `off` as false."""
+Units = Annotated[
+    int,
+    Meta(ge=1, le=1_000_000_000, extra={"hint": "write 1 to 1,000,000,000; to forbid a model use the key's `models`"}),
+]
+"""Of a rate. `extra.hint` is the way out that load.py tells."""
+Burst = Annotated[float, Meta(gt=0, le=3600, extra={"hint": "write seconds, more than 0 and at most 3600"})]
 Names = list[Annotated[str, Meta(min_length=1)]]
 
 
@@ -71,7 +80,7 @@ class CapConfig(Config, frozen=True):
 
     limit: Annotated[
         Usd | None,
-        Meta(description="The cap; required, but in an account with `windows` or `models`", examples=[200]),
+        Meta(description="The cap; required in `windows`, and where nothing else is limited", examples=[200]),
     ] = None
     hard: Annotated[
         bool | None,
@@ -98,13 +107,33 @@ class CapConfig(Config, frozen=True):
     ] = None
 
 
-class AccountConfig(CapConfig, frozen=True):
-    """What one account may spend: its own limit, limits over further periods, limits of some models, or all of these."""
+class RatedConfig(CapConfig, frozen=True):
+    """A limit, rate limits, or both. Each rate counts what stands here: the account, or some models within it."""
+
+    rpm: Annotated[Units | None, Meta(description="Requests a minute", examples=[60])] = None
+    tpm: Annotated[Units | None, Meta(description="Tokens a minute, input and output together", examples=[400_000])] = (
+        None
+    )
+    input_tpm: Annotated[Units | None, Meta(description="Input tokens a minute", examples=[300_000])] = None
+    output_tpm: Annotated[Units | None, Meta(description="Output tokens a minute", examples=[80_000])] = None
+    concurrency: Annotated[Units | None, Meta(description="Requests that are open at one moment", examples=[8])] = None
+    burst_s: Annotated[
+        Burst | None,
+        Meta(
+            description="How many seconds' worth of a rate may come at once; default: the account's, at last "
+            "`budgets.burst_s`"
+        ),
+    ] = None
+
+
+class AccountConfig(RatedConfig, frozen=True):
+    """What one account may use: its own limit and rates, limits over further periods, those of some models, or all of these."""
 
     models: Annotated[
-        dict[str, CapConfig],
+        dict[str, RatedConfig],
         Meta(
-            description="Pattern of `provider/model`, or of the model alone → a limit of those models within the account",
+            description="Pattern of `provider/model`, or of the model alone → a limit, or rates, of those models within "
+            "the account",
             examples=[{"anthropic/*": {"limit": 50}}],
         ),
     ] = field(default_factory=dict)
@@ -118,9 +147,11 @@ _Accounts = dict[str, AccountConfig]
 
 
 class BudgetsConfig(Config, frozen=True):
-    """Caps in US dollars for the organisation, teams, users, keys and tags."""
+    """Caps in US dollars and rate limits for the organisation, teams, users, keys and tags; retries of a session."""
 
-    enabled: Annotated[bool, Meta(description="`false`: checked, but nothing is enforced")] = True
+    enabled: Annotated[
+        bool, Meta(description="`false`: checked, but nothing is enforced, rates and retries neither")
+    ] = True
     default_period: Annotated[PeriodKind, Meta(description="Calendar period of every limit without `period`")] = (
         "monthly"
     )
@@ -130,6 +161,37 @@ class BudgetsConfig(Config, frozen=True):
     warn_threshold: Annotated[Threshold | None, Meta(description="The same as `stages.warn`")] = None
     stages: StagesConfig = field(default_factory=StagesConfig)
     downgrade: DowngradeConfig = field(default_factory=DowngradeConfig)
+    burst_s: Annotated[
+        Burst | None,
+        Meta(description="How many seconds' worth of a rate may come at once; default 60: a whole minute's"),
+    ] = None
+    queue_ms: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=600_000,
+            description="How long a request waits for a rate limit before it is refused; 0: not at all",
+        ),
+    ] = 0
+    queue_requests: Annotated[
+        Annotated[int, Meta(ge=1, extra={"hint": "write at least 1; `queue_ms: 0` lets none wait"})] | None,
+        Meta(description="How many requests may wait in one worker, with `queue_ms`; more are refused; default 100"),
+    ] = None
+    retries_per_session: Annotated[
+        Annotated[int, Meta(ge=0, extra={"hint": "write a number such as 3, or `off`"})] | bool | Literal["off"],
+        Meta(
+            title="integer, at least 0, or `off`",
+            description="Retries running of one session that are let through, the next is refused; `off`: any number",
+        ),
+    ] = 3
+    tool_failures: Annotated[
+        Literal["same_call", "same_tool", "off"] | bool,
+        Meta(
+            title="one of `same_call`, `same_tool`, `off`",
+            description="Which failures of a tool running count like retries: of one tool with the same arguments, of one "
+            "tool, or none",
+        ),
+    ] = "same_call"
     org: Annotated[AccountConfig | None, Meta(description="One account for all traffic")] = None
     teams: Annotated[_Accounts, Meta(description="Team → account; `*` is every team that is not listed")] = field(
         default_factory=dict

@@ -16,9 +16,11 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, MovedError, NoPermissionError, NoScriptError, RedisError
 
+from gateway.base.storage.gcra import UNIT
 from gateway.base.storage.grants import SHARES
 from gateway.base.storage.leases import FORGET_NODE_MS, FORGET_RUN_MS, LIVE_MS, RECOVER_MS, SETTLE_MS, WANTED_MS
 from gateway.base.storage.ports import StorageError
+from gateway.base.storage.rates import SLOTS_MS
 
 _TIMEOUT_S = 1.0
 _FOLDER = Path(__file__).parent
@@ -30,10 +32,14 @@ _CONSTANTS = {
     "FORGET_RUN_MS": FORGET_RUN_MS,
     "FORGET_NODE_MS": FORGET_NODE_MS,
     "SHARES": SHARES,
+    "UNIT": UNIT,
+    "SLOTS_MS": SLOTS_MS,
 }
+_RIGHTS = "what the user must be allowed: docs/decisions/0011-leases.md and 0012-rate-limits.md"
 _HINTS: tuple[tuple[type[Exception] | str, str], ...] = (
     (AuthenticationError, "name user and password in the URL: `redis://USER:PASSWORD@HOST:PORT/0`"),
-    (NoPermissionError, "what the user must be allowed: docs/decisions/0011-leases.md"),
+    (NoPermissionError, _RIGHTS),
+    ("The user executing the script", _RIGHTS),
     ("EVICTS", "a Redis that drops keys forgets what is spent: use one with `maxmemory-policy noeviction`"),
     ("OOM", "give Redis more memory"),
     ("READONLY", "the URL must name the primary, not a replica"),

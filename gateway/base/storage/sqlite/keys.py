@@ -19,6 +19,7 @@ from gateway.base.storage.ports import KeyChanges, NewKey, StorageError, StoredK
 from gateway.base.storage.private import create_private, make_private_dir
 from gateway.base.storage.secret import ServerSecret, hint_of, new_secret
 from gateway.base.storage.sqlite.migrations import KEYS, migrate
+from gateway.base.storage.sqlite.wal import use_wal
 
 _CHECK_EVERY_MS = 1000
 _BUSY_S = 5.0
@@ -58,7 +59,7 @@ class SqliteKeys:
         with self._translated():
             db = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
             try:
-                db.execute("PRAGMA journal_mode = WAL")
+                use_wal(db, _BUSY_S)
                 migrate(db, KEYS, self._path.name)
                 self._check_secret(db)
                 generation = Generation(self._generation_path)

@@ -7,7 +7,6 @@ transaction and begins an epoch (began_ms -1: the first who says what time it is
 
 import asyncio
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -17,6 +16,7 @@ from typing import ParamSpec, TypeVar
 from gateway.base.storage.ports import StorageError
 from gateway.base.storage.private import create_private, make_private_dir
 from gateway.base.storage.sqlite.migrations import LEASES, migrate
+from gateway.base.storage.sqlite.wal import use_wal
 
 _BUSY_S = 1.0
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -82,7 +82,7 @@ class LeaseFile:
         inode = self.path.stat().st_ino
         db = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None)
         try:
-            _use_wal(db)
+            use_wal(db, _BUSY_S)
             db.execute("PRAGMA synchronous = NORMAL")
             is_new = db.execute("PRAGMA user_version").fetchone() == (0,)
             migrate(db, LEASES, self.path.name)
@@ -99,19 +99,6 @@ class LeaseFile:
         if self._db is not None:
             self._db.close()
             self._db = None
-
-
-def _use_wal(db: sqlite3.Connection) -> None:
-    """Where several processes switch a new file at once, SQLite gives up without waiting."""
-    until = time.monotonic() + _BUSY_S
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.005)
 
 
 def _hint(exc: Exception) -> str:

@@ -82,8 +82,23 @@ LEASES: tuple[str, ...] = (
     );
     CREATE INDEX corrections_of_bucket ON corrections(bucket);
     """,
+    """
+    CREATE TABLE rates (
+        limiter TEXT PRIMARY KEY,
+        drained_ms INTEGER NOT NULL,
+        rest INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE slots (
+        limiter TEXT NOT NULL,
+        run TEXT NOT NULL,
+        granted INTEGER NOT NULL,
+        PRIMARY KEY (limiter, run)
+    ) WITHOUT ROWID;
+    CREATE INDEX slots_of_run ON slots(run);
+    CREATE TABLE slot_runs (run TEXT PRIMARY KEY, heard_ms INTEGER NOT NULL) WITHOUT ROWID;
+    """,
 )
-"""Steps of leases.sqlite3. `totals` of node '' are the sums of a bucket's corrections."""
+"""Steps of leases.sqlite3. `totals` of node '' are the sums of a bucket's corrections. The second step is that of rate limits (rates.py)."""
 
 
 def migrate(db: sqlite3.Connection, steps: Sequence[str], name: str) -> None:

@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-use super::block::{end_of_plain_run, next_structural};
-use super::text::unescape;
+use super::block::next_structural;
+use super::text::{lenient_string_end as string_end, unescape};
 
 /// The span of the value at `path` (unescaped keys, outermost first) inside the object `body`.
 #[must_use]
@@ -102,7 +102,7 @@ pub fn elements(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
 }
 
 /// Index after the value that starts at `start`; `start` itself when none does.
-fn value_end(bytes: &[u8], start: usize) -> usize {
+pub(super) fn value_end(bytes: &[u8], start: usize) -> usize {
     match bytes.get(start) {
         Some(b'"') => string_end(bytes, start + 1),
         Some(b'{' | b'[') => container_end(bytes, start),
@@ -137,22 +137,8 @@ fn container_end(bytes: &[u8], start: usize) -> usize {
     }
 }
 
-/// Index after the closing quote; the end of `bytes` when there is none.
 #[inline]
-fn string_end(bytes: &[u8], mut at: usize) -> usize {
-    loop {
-        at = end_of_plain_run(bytes, at);
-        match bytes.get(at) {
-            Some(b'"') => return at + 1,
-            Some(b'\\') => at += 2,
-            Some(_) => at += 1,
-            None => return bytes.len(),
-        }
-    }
-}
-
-#[inline]
-fn skip_whitespace(bytes: &[u8], mut at: usize) -> usize {
+pub(super) fn skip_whitespace(bytes: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(at) {
         at += 1;
     }

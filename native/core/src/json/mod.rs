@@ -1,12 +1,14 @@
 //! Looking into JSON bytes without building values: a strict scan of a whole body, and a lenient finder.
 
 mod block;
+mod conversation;
 mod error;
 mod find;
 mod members;
 mod scan;
 mod text;
 
+pub use conversation::{conversation_digest, last_items};
 pub use error::{JsonError, JsonErrorKind};
 pub use find::{elements, find_member, find_path, is_key, members};
 pub use scan::scan_object;

@@ -10,13 +10,18 @@ use super::error::{JsonError, JsonErrorKind::Malformed};
 #[inline]
 pub(super) fn string_end(bytes: &[u8], start: usize) -> Result<(usize, bool), JsonError> {
     // Keys and most values are short and plain; long text (code, logs) has an escape every few bytes.
-    if let Some(head) = bytes.get(start..).and_then(|rest| rest.first_chunk::<16>()) {
-        let stop = end_of_plain_run(head, 0);
-        if head.get(stop) == Some(&b'"') {
-            return Ok((start + stop + 1, false));
-        }
+    match short_string_end(bytes, start) {
+        Some(end) => Ok((end, false)),
+        None => long_string_end(bytes, start),
     }
-    long_string_end(bytes, start)
+}
+
+/// The end of a string that is over and plain within sixteen bytes.
+#[inline]
+fn short_string_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let head = bytes.get(start..)?.first_chunk::<16>()?;
+    let stop = end_of_plain_run(head, 0);
+    (head.get(stop) == Some(&b'"')).then_some(start + stop + 1)
 }
 
 /// 64 bytes at a time without a branch for each escape, while the string is good. What is odd (and the last bytes of the
@@ -47,6 +52,37 @@ fn long_string_end(bytes: &[u8], start: usize) -> Result<(usize, bool), JsonErro
     // A backslash that ended the last block is walked again, with its escape.
     let (end, rest_escaped) = plain_string_end(bytes, at - usize::from(first_is_escaped != 0))?;
     Ok((end, escaped | rest_escaped))
+}
+
+/// Index after the closing quote of a string whose first byte is `start`, whatever is in it; the end of `bytes` when there
+/// is none.
+#[inline]
+pub(super) fn lenient_string_end(bytes: &[u8], start: usize) -> usize {
+    short_string_end(bytes, start).unwrap_or_else(|| long_lenient_string_end(bytes, start))
+}
+
+fn long_lenient_string_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start;
+    let mut first_is_escaped = 0;
+    while let Some(block) = StringBlock::at(bytes, at) {
+        let (targets, next) = escape_targets(block.backslashes(), first_is_escaped);
+        let closing = block.quotes() & !targets;
+        if closing != 0 {
+            return at + closing.trailing_zeros() as usize + 1;
+        }
+        first_is_escaped = next;
+        at += 64;
+    }
+    at += usize::from(first_is_escaped != 0);
+    loop {
+        at = end_of_plain_run(bytes, at);
+        match bytes.get(at) {
+            Some(b'"') => return at + 1,
+            Some(b'\\') => at += 2,
+            Some(_) => at += 1,
+            None => return bytes.len(),
+        }
+    }
 }
 
 /// The bytes that a backslash escapes, and a 1 when the first byte of the next block is one. In a run of backslashes every
@@ -242,6 +278,17 @@ mod tests {
         fn block_walk_and_plain_walk_agree(text in "([a-z]{0,20}|\\\\{1,5}|\\\\[\"nu/x]|\\\\u[0-9a-g]{4}|\"|\n){0,60}", start in 0..70usize) {
             let bytes = [vec![b'"'; start], text.into_bytes()].concat();
             prop_assert_eq!(string_end(&bytes, start), plain_string_end(&bytes, start), "{}", bytes.escape_ascii());
+        }
+
+        #[test]
+        fn the_lenient_walk_ends_at_the_first_bare_quote(text in "([a-z]{0,20}|\\\\{1,5}|\\\\[\"nu/x]|\"|\n){0,60}", start in 0..70usize) {
+            let bytes = [vec![b'"'; start], text.into_bytes()].concat();
+            let mut at = start;
+            while at < bytes.len() && bytes[at] != b'"' {
+                at += if bytes[at] == b'\\' { 2 } else { 1 };
+            }
+            let end = (at + 1).min(bytes.len());
+            prop_assert_eq!(lenient_string_end(&bytes, start), end, "{}", bytes.escape_ascii());
         }
     }
 
