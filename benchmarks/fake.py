@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 import yaml
@@ -12,8 +12,12 @@ import yaml
 from benchmarks import bodies
 from benchmarks.systems import gateway_config
 from gateway.base.config import load
+from gateway.base.core.budget import Window
+from gateway.base.core.period import span_at
 from gateway.base.storage import open_keys
-from gateway.base.storage.open import open_leases
+from gateway.base.storage.board import lone_board
+from gateway.base.storage.leases import SETTLE_MS
+from gateway.base.storage.open import Leases, open_leases, open_rates
 from gateway.dataplane.flow import Pipeline, assemble
 from gateway.dataplane.identity import Identity
 
@@ -27,6 +31,8 @@ _WHOLE = b'{"id":"resp_1","object":"response","status":"completed","model":"gpt-
 _EVENT = b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","delta":"some text ","item_id":"msg_1"}\n\n'
 _CAPTURES = ("ok", _USAGE, None, b'"gpt-5.5"', None, 60, 600, True, 8000)
 _ANSWER_HEADERS = [("content-type", "application/json"), ("x-request-id", "req_1"), ("openai-processing-ms", "1")]
+
+_NODE = "bench"
 
 
 class Incoming:
@@ -110,24 +116,33 @@ class NoJournal:
 
 
 @contextlib.contextmanager
-def road(home: Path) -> Iterator[Pipeline]:
-    """A pipeline with the configuration of the macro questions."""
+def road(home: Path, budgets: dict[str, Any] | None = None) -> Iterator[Pipeline]:
+    """A pipeline with the configuration of the macro questions, and these budgets."""
     file = home / "gateway.yaml"
-    file.write_text(yaml.safe_dump(gateway_config("http://127.0.0.1:9")))
+    config = gateway_config("http://127.0.0.1:9")
+    config["server"]["data_dir"] = str(home / "data")
+    file.write_text(yaml.safe_dump(config | ({} if budgets is None else {"budgets": budgets})))
     loaded = load(file)
     store = open_keys(home / "data")
     loop = asyncio.new_event_loop()
+    policy = assemble(loaded, Identity(store, loaded.config.keys, loaded.source))
+    leases, rates = open_leases(loaded.config), open_rates(loaded.config)
     try:
-        yield Pipeline(
-            loop,
-            assemble(loaded, Identity(store, loaded.config.keys, loaded.source)),
-            NoJournal(),
-            "0123456789ab",
-            open_leases(loaded.config),
-        )
+        loop.run_until_complete(_adopt(leases, policy.accounts.rules))
+        yield Pipeline(loop, policy, NoJournal(), "0123456789ab", leases, rates, lone_board(), node=_NODE)
     finally:
+        loop.run_until_complete(leases.close())
+        loop.run_until_complete(rates.close())
         store.close()
         loop.close()
+
+
+async def _adopt(leases: Leases, windows: Iterable[Window]) -> None:
+    """What the control plane says of hard budgets before any is leased: nothing was spent before."""
+    now_ms = int(time() * 1000)
+    periods = [(window.name, span_at(window.period, window.zone, now_ms).label) for window in windows]
+    await leases.register(_NODE, now_ms - SETTLE_MS - 1)
+    await leases.post(_NODE, {}, [], periods, now_ms)
 
 
 def walk(pipeline: Pipeline, body: bytes, events: int, times: int) -> None:

@@ -3,6 +3,7 @@
 from types import ModuleType
 
 from benchmarks.questions import (
+    admission,
     journal,
     keys,
     latency,
@@ -22,6 +23,7 @@ QUESTIONS: dict[str, ModuleType] = {
     "settle": settle,
     "sse_tap": sse_tap,
     "road": road,
+    "admission": admission,
     "translate": translate,
     "proxy": proxy,
     "latency": latency,

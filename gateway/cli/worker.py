@@ -24,8 +24,9 @@ from gateway.base.core.errors import Overloaded
 from gateway.base.core.ids import new_run_id
 from gateway.base.journal import JournalError, Recovery, open_run
 from gateway.base.storage import StorageError, open_keys
+from gateway.base.storage.board import Board, lone_board, open_board
 from gateway.base.storage.node import node_id
-from gateway.base.storage.open import open_leases
+from gateway.base.storage.open import open_leases, open_news, open_rates
 from gateway.base.telemetry.log import log, name_process
 from gateway.cli.granian_worker import GranianServer
 from gateway.dataplane.edge import RsgiEdge, asgi_app
@@ -61,12 +62,14 @@ class Worker:
             adopt_slots_from=args.workers if args.slot == 0 else None,
         )
         _report(recovery)
+        board, node = _board(data_dir), node_id(data_dir)
+        self._news = open_news(loaded.config, board, node)
         self._pipeline = Pipeline(
-            loop, policy, self._journal, run_id, open_leases(loaded.config),
-            node=node_id(data_dir), admin_url=args.admin_url, admin_secret=args.admin_secret,
+            loop, policy, self._journal, run_id, open_leases(loaded.config), open_rates(loaded.config), board,
+            node=node, admin_url=args.admin_url, admin_secret=args.admin_secret,
         )  # fmt: skip
         self._sweep = Sweep(self._pipeline)
-        self._sweep.also.append(self._pipeline.wallet.tick)
+        self._sweep.also += (self._pipeline.wallet.tick, self._pipeline.rates.tick)
         app = RsgiEdge(self._pipeline) if server.interface == "rsgi" else asgi_app(self._pipeline)
         if isinstance(app, RsgiEdge):
             self._sweep.also.append(app.expire)
@@ -84,6 +87,8 @@ class Worker:
         self._sweep.start()
         self._server.start(args.socket, self._loaded.config.server)
         tasks = [loop.create_task(self._watch_file()), loop.create_task(self._sync_journal())]
+        if self._news is not None:
+            tasks.append(loop.create_task(self._news.run()))
         with os.fdopen(args.status, "w") as status:
             status.write("ready\n")
         log("debug", "worker_ready", slot=args.slot)
@@ -94,6 +99,7 @@ class Worker:
             task.cancel()
         self._sweep.stop()
         self._pipeline.close()
+        await self._pipeline.rates.close()
         await self._pipeline.wallet.close()  # what it owes is told before its run counts as finished
         self._journal.close()
 
@@ -164,6 +170,15 @@ def _settle_garbage() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+
+
+def _board(data_dir: Path) -> Board:
+    """The node's board; of this worker alone where its file cannot be had, since what it tells heals by itself."""
+    try:
+        return open_board(data_dir)
+    except StorageError as exc:
+        log("warning", "board_not_shared", error=str(exc))
+        return lone_board()
 
 
 def _report(recovery: Recovery) -> None:

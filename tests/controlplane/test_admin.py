@@ -83,6 +83,7 @@ def test_without_a_token_only_local_callers_see_metrics_and_health(
     resources: Resources, path: str, peer: str, headers: dict[str, str], is_local: bool
 ) -> None:
     """No header that a client can send makes it local; spend and exchanges always need the token."""
+    path = path.format(session_id="ses_1")
     want = 200 if is_local and path in {"/-/metrics", "/-/healthz", "/-/readyz"} else 401
     response = ask(resources, path, peer, headers=headers)
     assert response.status_code == want
@@ -152,9 +153,54 @@ def test_exchanges_are_the_latest_first(resources: Resources) -> None:
     assert {r["session_id"] for r in session} == {"ses_1"}
 
 
+def test_sessions_are_one_line_for_each_key(resources: Resources) -> None:
+    """The last active first; filters choose; all lines together are what was spent."""
+    rows = ask(resources, "/-/sessions", headers=BEARER).json()["rows"]
+    assert len(rows) == 9  # four sessions of two keys, and the crashed ones of nobody
+    assert [row["last_ts_ms"] for row in rows] == sorted((row["last_ts_ms"] for row in rows), reverse=True)
+    spend = ask(resources, "/-/spend?by=session", headers=BEARER).json()["rows"]
+    assert {row["session"] for row in spend} == {row["session_id"] for row in rows} == {f"ses_{i}" for i in range(4)}
+    assert sum(row["cost_nusd"] for row in rows) == sum(row["cost_nusd"] for row in spend)
+    assert sum(row["exchanges"] for row in rows) == 162
+    for row in rows:
+        prompt = row["input_tokens"] + row["cache_read_tokens"] + row["cache_write_tokens"]
+        assert row["cache_hit_rate"] == (row["cache_read_tokens"] / prompt if prompt else None)
+        assert (row["cost_usd"], row["session_basis"]) == (row["cost_nusd"] / 1e9, "client")
+
+    def ids(query: str) -> list[tuple[str, str]]:
+        found = ask(resources, f"/-/sessions?{query}", headers=BEARER).json()["rows"]
+        return [(row["key"], row["session_id"]) for row in found]
+
+    everything = ids("")
+    alice = [pair for pair in everything if pair[0] == "alice"]
+    assert ids("key=alice") == ids("user=alice@acme.dev") == ids("key=alice&team=platform") == alice
+    assert ids("team=payments") == ids("until=2026-11-20") == ids("since=2026-12-01T00:00:00Z") == []
+    assert ids("limit=2") == everything[:2]
+    flagged = [(row["key"], row["session_id"]) for row in rows if row["is_flagged"]]
+    assert ids("flagged=true") == flagged
+    assert ids("flagged=false") == everything
+
+
+def test_one_session_has_its_lines_and_latest_exchanges(resources: Resources) -> None:
+    """Of all its keys, newest first; an id that nobody used is a 404."""
+    shown = ask(resources, "/-/sessions/ses_2?limit=3&session_id=ses_3", headers=BEARER).json()
+    assert {row["session_id"] for row in [*shown["rows"], *shown["exchanges"]]} == {"ses_2"}
+    assert sorted(row["key"] for row in shown["rows"]) == ["alice", "bob"]
+    latest = ask(resources, "/-/exchanges?session_id=ses_2&limit=3", headers=BEARER).json()["rows"]
+    assert shown["exchanges"] == latest
+    assert len(latest) == 3
+    assert {(row["session_basis"], row["turn_id"], row["retry"], row["queued_ms"]) for row in latest} == {
+        ("client", "", 0, 0)
+    }
+    for path in ("/-/sessions/nobody", "/-/sessions/"):
+        response = ask(resources, path, headers=BEARER)
+        assert (response.status_code, response.json()["error"]["code"]) == (404, "unknown_session")
+
+
 @pytest.mark.parametrize(
     "query",
     ["spend?by=drop", "spend?limit=0", "spend?limit=99999", "spend?since=soon", "exchanges?limit=x", "exchanges?limit=-1",
+     "sessions?limit=0", "sessions?since=soon", "sessions?until=x", "sessions?flagged=yes", "sessions/ses_1?limit=x",
      "spend?" + "&".join(f"a{i}=1" for i in range(40))],
 )  # fmt: skip
 def test_a_bad_query_says_what_is_wrong(resources: Resources, query: str) -> None:
@@ -176,7 +222,8 @@ def test_unknown_paths_and_methods(resources: Resources) -> None:
 def test_no_ledger_yet_is_a_503(tmp_path: Path) -> None:
     """Health and metrics are there before the first record is."""
     resources = Resources(Exporter("t"), Queries(tmp_path / "absent"), lambda: False, desk())
-    assert ask(resources, "/-/spend", headers=BEARER).status_code == 503
+    for path in ("/-/spend", "/-/sessions", "/-/sessions/ses_1"):
+        assert ask(resources, path, headers=BEARER).json()["error"]["code"] == "ledger_unavailable"
     assert ask(resources, "/-/readyz").status_code == 503
     assert ask(resources, "/-/metrics").status_code == 200
 

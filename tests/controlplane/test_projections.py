@@ -23,6 +23,7 @@ def dump(path: Path) -> dict[str, list[Any]]:
     db = sqlite3.connect(path)
     rows = {
         "exchanges": sorted(Queries(path).exchanges(limit=10_000), key=lambda row: row["request_id"]),
+        "sessions": sorted(Queries(path).sessions({}), key=lambda line: (line["session_id"], line["key"])),
         "runs": db.execute("SELECT * FROM runs ORDER BY run").fetchall(),
         "offsets": db.execute("SELECT * FROM offsets ORDER BY run").fetchall(),
         "totals": db.execute("SELECT * FROM totals WHERE value <> 0 ORDER BY metric, labels").fetchall(),
@@ -232,7 +233,7 @@ def test_a_row_says_what_its_frame_said(tmp_path: Path, done_of: Callable[..., b
         "session_id": "ses", "dialect": "d", "client": "c", "model_requested": "mr", "model_used": "mu", "provider": "p",
         "status": 201, "outcome": "cut", "error_code": "ec", "cost_nusd": 17, "cost_basis": "estimated",
         "price_version": "pv", "policy_version": "cv", "latency_ms": 1.25, "ttfb_ms": 0.5, "overhead_us": 18,
-        "request_bytes": 19, "response_bytes": 20,
+        "request_bytes": 19, "response_bytes": 20, "session_basis": "derived", "turn_id": "turn", "retry": 2, "queued_ms": 21,
     }  # fmt: skip
     principal = b'{"key":"k\\u0000\xc3\xa9","org":"o","team":"t","user":"u","tags":{"a":"b"},"cost_center":"cc"}'
     usage = Usage(1, 2, 3, 4, 5, 6)
@@ -336,6 +337,7 @@ def test_a_pruned_journal_keeps_the_sums(journal: Path, tmp_path: Path) -> None:
     shutil.rmtree(journal)
     project(journal, path)
     assert dump(path)["exchanges"] == before["exchanges"]
+    assert dump(path)["sessions"] == before["sessions"]
 
 
 def test_labels_survive_the_ledger(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ waiting: a read is some hundred nanoseconds. docs/decisions/0013-board.md says w
 
 import mmap
 import os
+from collections import deque
 from pathlib import Path
 
 from gateway.base.storage.ports import StorageError
@@ -19,6 +20,8 @@ _WAYS = 4
 """How many slots an entry may live in."""
 _WORDS = 4  # of a slot: key, value, until_ms, check
 _BYTES = _SLOTS * _WORDS * 8
+Entry = tuple[int, int, int]
+"""Key, value, until_ms."""
 _U64 = (1 << 64) - 1
 _MIX = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
 
@@ -29,6 +32,8 @@ class Board:
     def __init__(self, words: memoryview) -> None:
         """`words`: `_SLOTS` x `_WORDS` unsigned 64-bit words, zero at the beginning."""
         self._words = words
+        self.news: deque[Entry] | None = None
+        """What was put, for whoever tells other nodes; None where nobody does. The oldest goes when nobody takes it."""
 
     def get(self, key: int, now_ms: int) -> int | None:
         """The value of an entry that has not ended."""
@@ -38,7 +43,13 @@ class Board:
         return self._words[at + 1]
 
     def put(self, key: int, value: int, until_ms: int, now_ms: int) -> None:
-        """Set an entry; `until_ms` not after `now_ms` removes it."""
+        """Set an entry, and tell it to other nodes; `until_ms` not after `now_ms` removes it."""
+        self.learn(key, value, until_ms, now_ms)
+        if self.news is not None:
+            self.news.append((key, value, until_ms))
+
+    def learn(self, key: int, value: int, until_ms: int, now_ms: int) -> None:
+        """Set an entry that another node told."""
         at = self._find(key)
         if at < 0:
             if until_ms <= now_ms:

@@ -1,15 +1,19 @@
 """Which store leases and rate limits live in: SQLite in `data_dir`, or the Redis that several nodes share."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gateway.base.config import GatewayConfig
+from gateway.base.storage.board import Board
 from gateway.base.storage.leases import LeaseBook, LeaseStore
 from gateway.base.storage.node import node_id
 from gateway.base.storage.rates import RateStore
 from gateway.base.storage.sqlite.leases import SqliteLeases
 from gateway.base.storage.sqlite.rates import SqliteRates
 
-__all__ = ["Leases", "node_id", "open_leases", "open_rates"]
+if TYPE_CHECKING:
+    from gateway.base.storage.redis import RedisNews
+
+__all__ = ["Leases", "node_id", "open_leases", "open_news", "open_rates"]
 
 
 class Leases(LeaseStore, LeaseBook, Protocol):
@@ -36,3 +40,12 @@ def open_rates(config: GatewayConfig) -> RateStore:
 
         return RedisRates(config.storage.redis)
     return SqliteRates(config.server.data_dir)
+
+
+def open_news(config: GatewayConfig, board: Board, node: str) -> "RedisNews | None":
+    """What tells the board's news to other nodes; None where there are none."""
+    if not config.storage.redis:
+        return None
+    from gateway.base.storage.redis import RedisNews
+
+    return RedisNews(config.storage.redis, board, node)

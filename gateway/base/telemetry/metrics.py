@@ -60,6 +60,10 @@ TOKENS = Metric(
 REQUESTS = Metric(
     "agentcc_requests_total", "counter", "Exchanges that ended, refusals included", "exchanges", (*_EXCHANGE, "outcome")
 )
+RETRIES = Metric(
+    "agentcc_retries_total", "counter", "Exchanges in which a client tried a turn again; refused ones included",
+    "exchanges", _EXCHANGE,
+)  # fmt: skip
 CACHE_HITS = Metric(
     "agentcc_cache_hits_total", "counter", "Exchanges answered from the gateway's cache", "exchanges", _EXCHANGE
 )
@@ -106,6 +110,6 @@ BUDGET_LIMIT = Metric(
 BUILD = Metric("agentcc_build_info", "gauge", "Always 1; the version is a label", "", ("version",))
 
 METRICS: tuple[Metric, ...] = (
-    COST, TOKENS, REQUESTS, CACHE_HITS, CACHE_MISSES, DURATION, FIRST_BYTE, OVERHEAD, RESTARTS, BAD_LINES, LAG,
-    PROJECTION_ERRORS, BUDGET_SPENT, BUDGET_LIMIT, BUILD,
+    COST, TOKENS, REQUESTS, RETRIES, CACHE_HITS, CACHE_MISSES, DURATION, FIRST_BYTE, OVERHEAD, RESTARTS, BAD_LINES,
+    LAG, PROJECTION_ERRORS, BUDGET_SPENT, BUDGET_LIMIT, BUILD,
 )  # fmt: skip

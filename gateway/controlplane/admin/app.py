@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from gateway.base.telemetry.log import log
 from gateway.controlplane.admin.caller import Caller, identify
 from gateway.controlplane.admin.reply import Refused, Reply
-from gateway.controlplane.admin.resources import ROUTES, Access, Resources, Route
+from gateway.controlplane.admin.resources import ROUTES, Access, Resources, Route, route_of
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -43,7 +43,7 @@ class AdminApp:
     async def _answer(self, scope: Scope, receive: Receive) -> Reply:
         client = scope.get("client") or ("", 0)
         caller = identify(scope["headers"], client[0], self._token, self._forward_secret)
-        route = ROUTES.get(scope["path"])
+        route, said = route_of(scope["path"])
         if route is None:
             raise Refused(404, "unknown_route", f"no such resource; there are {', '.join(ROUTES)}")
         if not self._may(route.access, caller):
@@ -55,7 +55,7 @@ class AdminApp:
             return await route.post(self._resources, await _body(receive), caller)
         if scope["method"] not in {"GET", "HEAD"}:
             raise _not_allowed(route)
-        query = _query(scope["query_string"])
+        query = {**_query(scope["query_string"]), **said}
         if iscoroutinefunction(route.get):
             return cast(Reply, await route.get(self._resources, query))
         return cast(Reply, await asyncio.to_thread(route.get, self._resources, query))

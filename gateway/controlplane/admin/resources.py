@@ -3,9 +3,7 @@
 Errors are JSON: {"error": {"code", "message"}}. Times are RFC 3339 or milliseconds since the epoch; money is nano-USD.
 """
 
-import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from msgspec import Raw
@@ -14,6 +12,7 @@ from gateway.base.core.struct import Record
 from gateway.base.journal import rfc3339
 from gateway.controlplane.admin.budgets import BudgetResources
 from gateway.controlplane.admin.caller import Caller
+from gateway.controlplane.admin.query import MAX_ROWS, ask, flag_of, limit_of, time_of
 from gateway.controlplane.admin.reply import Refused, Reply, as_reply
 from gateway.controlplane.budgets import Desk
 from gateway.controlplane.projections import Exporter, Queries
@@ -21,7 +20,7 @@ from gateway.controlplane.projections.queries import FOREVER_MS, SPEND_BY
 
 Access = Literal["local", "metrics", "token"]
 
-_MAX_ROWS = 10_000
+_SESSION = "/-/sessions/"
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -51,27 +50,37 @@ class Resources(BudgetResources):
         by = query.get("by", "key")
         if by not in SPEND_BY:
             raise Refused(400, "bad_request", f"`by` is `{by}`; it is one of {', '.join(SPEND_BY)}")
-        since_ms, until_ms = _time(query, "since", 0), _time(query, "until", FOREVER_MS)
-        rows = self._ask(lambda: self._queries.spend(by, since_ms, until_ms, _limit(query, 1000)))
+        since_ms, until_ms = time_of(query, "since", 0), time_of(query, "until", FOREVER_MS)
+        rows = ask(lambda: self._queries.spend(by, since_ms, until_ms, limit_of(query, 1000)))
         for row in rows:
             row["cost_usd"] = row["cost_nusd"] / 1e9
         return as_reply({"by": by, "rows": rows})
 
     def exchanges(self, query: Mapping[str, str]) -> Reply:
         """The latest exchanges, newest first; `request_id` or `session_id` choose some."""
-        rows = self._ask(
-            lambda: self._queries.exchanges(
-                _limit(query, 100), query.get("request_id", ""), query.get("session_id", "")
-            )
-        )
+        limit, request_id, session_id = limit_of(query, 100), query.get("request_id", ""), query.get("session_id", "")
+        rows = ask(lambda: self._queries.exchanges(limit, request_id, session_id))
         return as_reply({"rows": [_exchange(row) for row in rows]})
 
-    @staticmethod
-    def _ask(question: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
-        try:
-            return question()
-        except sqlite3.Error as exc:
-            raise Refused(503, "ledger_unavailable", f"the ledger cannot be read now: {exc}") from exc
+    def sessions(self, query: Mapping[str, str]) -> Reply:
+        """One chargeback line for each session of each key, the one that was active last first; `key`, `user`, `team`, `since` and
+        `until` (when it was active), and `flagged=true` (cache hit rate under 30 %) choose some."""
+        since_ms, until_ms = time_of(query, "since", 0), time_of(query, "until", FOREVER_MS)
+        chosen = {name: query[name] for name in ("key", "user", "team") if name in query}
+        is_flagged, limit = flag_of(query, "flagged"), limit_of(query, 100)
+        rows = ask(lambda: self._queries.sessions(chosen, since_ms, until_ms, is_flagged=is_flagged, limit=limit))
+        return as_reply({"rows": rows})
+
+    def session(self, query: Mapping[str, str]) -> Reply:
+        """The lines of one session, and its latest exchanges (`limit`), newest first."""
+        session_id, limit = query["session_id"], limit_of(query, 100)
+        rows = ask(lambda: self._queries.sessions({"session_id": session_id}, limit=MAX_ROWS))
+        if not rows:
+            raise Refused(
+                404, "unknown_session", f"no session `{session_id[:128]}` is in the ledger; `/-/sessions` lists them"
+            )
+        exchanges = ask(lambda: self._queries.exchanges(limit, session_id=session_id))
+        return as_reply({"rows": rows, "exchanges": [_exchange(row) for row in exchanges]})
 
 
 class Route(Record, frozen=True):
@@ -91,9 +100,18 @@ ROUTES: Mapping[str, Route] = {
     "/-/readyz": Route("local", Resources.readyz),
     "/-/spend": Route("token", Resources.spend),
     "/-/exchanges": Route("token", Resources.exchanges),
+    "/-/sessions": Route("token", Resources.sessions),
+    _SESSION + "{session_id}": Route("token", Resources.session),
     "/-/budgets": Route("token", Resources.budgets),
     "/-/budgets/corrections": Route("token", Resources.corrections, Resources.correct),
 }
+
+
+def route_of(path: str) -> tuple[Route | None, Mapping[str, str]]:
+    """The route of `path`, and what the path itself says. A session's id is all that is left: it may hold a slash."""
+    if path.startswith(_SESSION):
+        return ROUTES[_SESSION + "{session_id}"], {"session_id": path[len(_SESSION) :]}
+    return ROUTES.get(path), {}
 
 
 def _exchange(row: dict[str, Any]) -> dict[str, Any]:
@@ -103,25 +121,3 @@ def _exchange(row: dict[str, Any]) -> dict[str, Any]:
     row["hops"] = Raw((row["hops"] or "[]").encode())
     row["verdicts"] = Raw((row["verdicts"] or '"not_run"').encode())
     return row
-
-
-def _limit(query: Mapping[str, str], default: int) -> int:
-    text = query.get("limit", str(default))
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MAX_ROWS:
-        raise Refused(400, "bad_request", f"`limit` is `{text}`; it is a number from 1 to {_MAX_ROWS}")
-    return int(text)
-
-
-def _time(query: Mapping[str, str], name: str, default: int) -> int:
-    text = query.get(name, "")
-    if not text:
-        return default
-    if text.isascii() and text.isdigit() and len(text) < 17:
-        return int(text)
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise Refused(
-            400, "bad_request", f"`{name}` is `{text}`; write it like 2026-11-21T00:00:00Z or in ms since the epoch"
-        ) from None
-    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from gateway.base.core.accounts import Accounts
-from gateway.base.core.budget import UNLIMITED, Level, Span, Threshold, Window, bucket_name, rolled_over_nusd
+from gateway.base.core.budget import UNLIMITED, Span, Threshold, Window, bucket_name, rolled_over_nusd
 from gateway.base.core.money import usd
 from gateway.base.core.period import last_span, span_at
 from gateway.base.core.struct import Record
@@ -76,13 +76,13 @@ def reports(
     for correction in corrections:
         amounts[correction.bucket].settled += correction.amount_nusd
     ids = _ids(amounts)
-    listed = {(window.level, window.id) for window in windows}
+    accounts = Accounts(windows)
     return [
         _report(window, account_id, span, amounts, now_ms)
-        for window in Accounts(windows).windows
+        for window in accounts.rules
         for span in [span_at(window.period, window.zone, now_ms)]
         for account_id in _accounts_of(window, span, ids)
-        if account_id == window.id or _covers(window, account_id, listed)
+        if window in accounts.rules_of(window.level, account_id)
     ]
 
 
@@ -129,14 +129,6 @@ def _accounts_of(window: Window, span: Span, ids: Mapping[tuple[str, ...], set[s
     if "*" not in window.id:
         return [window.id]
     return sorted(ids.get((window.level, window.models, window.period, window.zone, span.label), ()))
-
-
-def _covers(window: Window, account_id: str, listed: set[tuple[Level, str]]) -> bool:
-    """Whether an account is a wildcard's: it is not listed itself, nor by the nearer wildcard of its tag (core/accounts.py)."""
-    if (window.level, account_id) in listed:
-        return False
-    nearer = f"{account_id.partition('=')[0]}=*"
-    return window.id == nearer or (window.id == "*" and (window.level, nearer) not in listed)
 
 
 def _report(window: Window, account_id: str, span: Span, amounts: Mapping[str, _Amounts], now_ms: int) -> Report:

@@ -1,6 +1,6 @@
-"""Journal → SQLite: one row per exchange, the totals counted from them, and how far each run was read.
+"""Journal → SQLite: one row per exchange, the sessions and totals counted from them, and how far each run was read.
 
-Rules: rows, totals and offsets change in one transaction, so that a kill at any moment leaves them in step; a row that is
+Rules: rows, sessions, totals and offsets change in one transaction, so that a kill at any moment leaves them in step; a row that is
 there already changes nothing, so that reading from any earlier offset is harmless. The file is a projection: when it is
 damaged or of another version it is put aside and built again from the journal.
 """
@@ -19,6 +19,7 @@ from gateway.base.telemetry import metrics as m
 from gateway.base.telemetry.log import log
 from gateway.controlplane.projections import schema
 from gateway.controlplane.projections.exchange import Exchange, row_of
+from gateway.controlplane.projections.sessions import Sessions
 from gateway.controlplane.projections.totals import Tally, Totals, new_totals
 from gateway.controlplane.projections.traits import Traits
 from gateway.controlplane.projections.view import decode_done
@@ -70,6 +71,7 @@ class Ledger:
             self._db.close()
             raise
         self._traits = Traits(self._db)
+        self._sessions = Sessions(self._db)
         self._last = 0
 
     def _prepare(self) -> None:
@@ -115,11 +117,13 @@ class Ledger:
                 exchanges = self._read(batch, applied)
                 for exchange in self._store(exchanges):
                     tally.add(exchange.done, exchange.labels)
+                    self._sessions.add(exchange)
                 on_read(exchanges)
             if self._db.in_transaction:
                 self._finish(applied, tally)
         except BaseException:
             self._traits.forget()
+            self._sessions.forget()
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
@@ -138,7 +142,9 @@ class Ledger:
                 if frame.startswith(b'{"k":"done"'):
                     done = decode_done(frame)
                     trait = self._traits.of(run, done)
-                    exchanges.append(Exchange(done, trait.labels, row_of(done, trait.id, line.hash), frame))
+                    session = self._sessions.of(done, trait.principal)
+                    row = row_of(done, trait.id, session, line.hash)
+                    exchanges.append(Exchange(done, trait.labels, session, row, frame))
                 elif frame.startswith(b'{"k":"run"'):
                     self._add_run(_decode_run(frame), applied)
             except _UNREADABLE as exc:
@@ -163,6 +169,7 @@ class Ledger:
         tally.into(applied.deltas)
         if applied.bad:
             applied.deltas[m.BAD_LINES.name, ()] += len(applied.bad)
+        self._sessions.store()
         self._db.executemany(schema.ADD_TOTAL, _total_rows(applied.deltas))
         positions = ((p.run, p.segment, p.offset, p.head, p.is_done) for p in applied.positions.values())
         self._db.executemany(schema.SET_OFFSET, positions)

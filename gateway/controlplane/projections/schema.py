@@ -1,6 +1,6 @@
 """The ledger's tables. A change of them raises VERSION: the old file is put aside and a new one built from the journal."""
 
-VERSION = 2
+VERSION = 3
 
 SCHEMA = """
 CREATE TABLE principals (
@@ -20,14 +20,23 @@ CREATE TABLE traits (
 CREATE TABLE exchanges (
     id INTEGER PRIMARY KEY, request_id TEXT NOT NULL UNIQUE, ts_ms INTEGER NOT NULL,
     trait INTEGER NOT NULL REFERENCES traits (id), hash BLOB NOT NULL,
-    session_id TEXT NOT NULL, client TEXT NOT NULL,
+    session INTEGER NOT NULL, client TEXT NOT NULL,
     input_tokens INTEGER NOT NULL, cache_read_tokens INTEGER NOT NULL, cache_write_tokens INTEGER NOT NULL,
     output_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL, cost_nusd INTEGER NOT NULL,
     hops TEXT NOT NULL, verdicts TEXT NOT NULL,
     latency_ms REAL NOT NULL, ttfb_ms REAL NOT NULL, overhead_us INTEGER NOT NULL,
-    request_bytes INTEGER NOT NULL, response_bytes INTEGER NOT NULL
+    request_bytes INTEGER NOT NULL, response_bytes INTEGER NOT NULL,
+    turn_id TEXT NOT NULL, retry INTEGER NOT NULL, queued_ms INTEGER NOT NULL
 );
 CREATE INDEX exchanges_ts ON exchanges (ts_ms);
+CREATE TABLE sessions (
+    id INTEGER PRIMARY KEY, session_id TEXT NOT NULL, principal INTEGER NOT NULL REFERENCES principals (id),
+    basis TEXT NOT NULL, first_ts_ms INTEGER NOT NULL, last_ts_ms INTEGER NOT NULL, exchanges INTEGER NOT NULL,
+    turns INTEGER NOT NULL, retries INTEGER NOT NULL, refused INTEGER NOT NULL, errors INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL, cache_read_tokens INTEGER NOT NULL, cache_write_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL, cost_nusd INTEGER NOT NULL, estimated INTEGER NOT NULL,
+    UNIQUE (session_id, principal)
+);
 CREATE TABLE runs (
     run TEXT PRIMARY KEY, slot INTEGER NOT NULL, pid INTEGER NOT NULL, ts TEXT NOT NULL, version TEXT NOT NULL,
     crashed_predecessors INTEGER NOT NULL
@@ -40,10 +49,11 @@ CREATE TABLE totals (
 ) WITHOUT ROWID;
 """
 """`traits` holds once what many exchanges have in common. `exchanges.id` grows by one with each new row; `hops` and
-`verdicts` are empty when there were none (`[]`, `"not_run"`). `totals.labels` is a JSON array of strings."""
+`verdicts` are empty when there were none (`[]`, `"not_run"`). `sessions` has a line for each session id of each
+principal, and `exchanges.session` is its id, or 0. `totals.labels` is a JSON array of strings."""
 
 ROWS_AT_ONCE = 32
-_ROW = "(NULL," + ",".join("?" * 19) + ")"
+_ROW = "(NULL," + ",".join("?" * 22) + ")"
 ADD_EXCHANGES = tuple(
     f"INSERT INTO exchanges VALUES {','.join([_ROW] * rows)} ON CONFLICT (request_id) DO NOTHING"  # noqa: S608
     for rows in range(ROWS_AT_ONCE + 1)
@@ -59,6 +69,19 @@ FIND_TRAIT = (
 )
 ADD_PRINCIPAL = "INSERT INTO principals VALUES (NULL,?,?,?,?,?,?,?) ON CONFLICT (json) DO NOTHING"
 FIND_PRINCIPAL = "SELECT id FROM principals WHERE json = ?"
+ADD_SESSION = (
+    "INSERT INTO sessions VALUES (NULL,?,?,?, 1 << 62, 0, 0,0,0,0,0, 0,0,0,0, 0,0)"
+    " ON CONFLICT (session_id, principal) DO NOTHING"
+)
+"""An empty line, whose times the first exchange sets."""
+FIND_SESSION = "SELECT id FROM sessions WHERE session_id = ? AND principal = ?"
+ADD_TO_SESSION = (
+    "UPDATE sessions SET first_ts_ms = min(first_ts_ms, ?), last_ts_ms = max(last_ts_ms, ?), exchanges = exchanges + ?,"
+    " turns = turns + ?, retries = retries + ?, refused = refused + ?, errors = errors + ?,"
+    " input_tokens = input_tokens + ?, cache_read_tokens = cache_read_tokens + ?,"
+    " cache_write_tokens = cache_write_tokens + ?, output_tokens = output_tokens + ?, cost_nusd = cost_nusd + ?,"
+    " estimated = estimated + ? WHERE id = ?"
+)
 ADD_RUN = "INSERT INTO runs VALUES (?,?,?,?,?,?) ON CONFLICT (run) DO NOTHING"
 SET_OFFSET = (
     "INSERT INTO offsets VALUES (?,?,?,?,?) ON CONFLICT (run) DO UPDATE SET segment = excluded.segment,"

@@ -22,7 +22,8 @@ _BUCKETS = {
     for metric in m.METRICS
 }
 _CACHE = {"hit": 7, "semantic": 7, "miss": 8}
-_SUMS = 9
+_RETRIES = 9
+_SUMS = 10
 
 
 def new_totals() -> Totals:
@@ -69,6 +70,8 @@ class Tally:
         sums[6] += usage.output_tokens
         if done.cache in _CACHE:
             sums[_CACHE[done.cache]] += 1
+        if done.retry > 0:
+            sums[_RETRIES] += 1
         group.durations.append(int(done.latency_ms * 1000 + 0.5))
         group.first_bytes.append(int(done.ttfb_ms * 1000 + 0.5))
         group.overheads.append(done.overhead_us)
@@ -85,6 +88,8 @@ class Tally:
                     totals[m.TOKENS.name, (*labels, kind)] += tokens
             totals[m.CACHE_HITS.name, labels] += sums[7]
             totals[m.CACHE_MISSES.name, labels] += sums[8]
+            if sums[_RETRIES]:
+                totals[m.RETRIES.name, labels] += sums[_RETRIES]
             _spread(totals, m.DURATION, labels[:2], group.durations)
             _spread(totals, m.FIRST_BYTE, labels[:2], group.first_bytes)
             _spread(totals, m.OVERHEAD, (dialect or m.NONE,), group.overheads)

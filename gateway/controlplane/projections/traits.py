@@ -1,7 +1,7 @@
 """What many exchanges have in common: who, which model at which provider, how it ended. Stored once, named by a number.
 
 That spares each exchange's row thirteen columns and the metrics their label values. A client cannot make many by itself:
-what it chooses freely (its name, its session) is in the exchange's row.
+what it chooses freely (its name, its session, its turn) is in the exchange's row.
 """
 
 import sqlite3
@@ -19,10 +19,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Trait(NamedTuple):
-    """One row of `traits`: its id, and what the metrics call it."""
+    """One row of `traits`: its id, what the metrics call it, and the id of its principal."""
 
     id: int
     labels: Labels
+    principal: int
 
 
 class Traits:
@@ -54,5 +55,5 @@ class Traits:
         if len(self._known) >= _MAX_CACHED:
             self._known.clear()
         labels = Labels(done.provider, done.model_used, p.key, done.outcome, done.dialect)
-        found = self._known[values] = Trait(trait, labels)
+        found = self._known[values] = Trait(trait, labels, principal)
         return found

@@ -46,6 +46,8 @@ class DoneView(Wire, gc=False):
     session_id: str = ""
     principal: Raw = Raw(b"{}")
     dialect: str = ""
+    method: str = ""
+    path: str = ""
     client: str = ""
     model_requested: str = ""
     model_used: str = ""
@@ -67,6 +69,10 @@ class DoneView(Wire, gc=False):
     response_bytes: Count = 0
     is_stream: bool = False
     cache: str = "bypass"
+    session_basis: str = "none"
+    turn_id: str = ""
+    retry: Count = 0
+    queued_ms: Count = 0
 
 
 decode_done = Decoder(DoneView).decode

@@ -1,10 +1,11 @@
 """Admit and hold: what the budgets say of an exchange before it is sent (SPEC §3, DESIGN idea 4).
 
-Admit looks at how far the budgets are spent: nothing, or another model, or no. Hold takes the money. Both are arithmetic on what the
+Admit looks at how far the budgets are spent: nothing, or another model, or no. Pace asks the rate limits. Hold takes the money. Both are arithmetic on what the
 worker has in memory; only a lease that is too small waits for the store.
 """
 
 from collections.abc import Callable, Coroutine
+from time import perf_counter
 
 from gateway.base.core.errors import GatewayError
 from gateway.base.core.plan import Deployment
@@ -13,8 +14,12 @@ from gateway.dataplane.budget import (
     Bucket,
     Charge,
     Hold,
+    Limits,
+    Needs,
+    Rates,
     Reach,
     Stage,
+    Taken,
     Wallet,
     bound_nusd,
     payable_tokens,
@@ -113,6 +118,28 @@ def _note(ex: Exchange, asked: Deployment, found: Deployment, bucket: Bucket) ->
     ex.hops.append(
         {"from": asked.name, "to": found.name, "reason": "budget", "level": window.level, "id": bucket.account_id}
     )
+
+
+def pace(ex: Exchange, rates: Rates, peeked: Peek) -> Coroutine[None, None, None] | None:
+    """Take the exchange from its rate limits at once, and give None; or give what must be awaited. Raises RateLimited, now or later."""
+    grant, deployment = ex.grant, ex.deployment
+    assert grant is not None
+    assert deployment is not None
+    limits = ex.limits = rates.limits_of(grant, deployment.name)
+    if limits is None:
+        return None
+    is_retry = ex.attempt is not None and ex.attempt.retry > 0
+    needs = limits.needs(ex.request_bytes, peeked.max_output_tokens, is_retry=is_retry)
+    if not limits.waiting and limits.take(needs, perf_counter()):
+        ex.taken = Taken(limits, needs)
+        return None
+    return _queue(ex, rates, limits, needs)
+
+
+async def _queue(ex: Exchange, rates: Rates, limits: Limits, needs: Needs) -> None:
+    policy = ex.policy
+    ex.queued_ms = await rates.obtain(limits, needs, policy.queue_ms, policy.queue_requests)
+    ex.taken = Taken(limits, needs)
 
 
 def hold(

@@ -8,7 +8,16 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from gateway import _native
-from gateway.base.config import ConfigError, GatewayConfig, Loaded, ProviderConfig, check_cascades, windows_of
+from gateway.base.config import (
+    ConfigError,
+    GatewayConfig,
+    Loaded,
+    ProviderConfig,
+    check_cascades,
+    rates_of,
+    session_rules_of,
+    windows_of,
+)
 from gateway.base.core.accounts import Accounts
 from gateway.base.core.errors import UnknownModel, UnpricedModel, Unsupported
 from gateway.base.core.plan import Deployment, Provider, Signer, provider_called
@@ -32,6 +41,7 @@ from gateway.dataplane.wire import CODECS, DIALECTS
 
 _NO_KEY = "none"
 _ANY_DIALECT = "openai.chat"
+_QUEUE_REQUESTS = 100
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t -~\x80-\xff]*")
 CLIENT_KEY = "client"
@@ -49,8 +59,12 @@ class Policy:
         "limits",
         "price_version",
         "providers",
+        "queue_ms",
+        "queue_requests",
+        "rates",
         "resolver",
         "sealer",
+        "sessions",
         "timeouts",
         "version",
     )
@@ -75,7 +89,12 @@ class Policy:
             known=catalog.models,
             translates=frozenset(CODECS),
         )
-        self.accounts = Accounts(windows_of(config.budgets, loaded.source))
+        budgets = config.budgets
+        self.accounts = Accounts(windows_of(budgets, loaded.source))
+        self.rates = Accounts(rates_of(budgets, loaded.source))
+        self.sessions = session_rules_of(budgets, loaded.source)
+        self.queue_ms = budgets.queue_ms
+        self.queue_requests = budgets.queue_requests or _QUEUE_REQUESTS
         self.sealer = _native.Sealer(identity.derived_key("reasoning"))
 
     def price_of_answer(self, deployment: Deployment, answered: str) -> Price | None:

@@ -3,7 +3,6 @@
 The only mutable noun of the data plane: each stage fills its own fields, `settle` reads them all.
 """
 
-import re
 from collections.abc import Callable, Iterable
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,18 +10,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Raw, Struct
 
 from gateway.base.core.principal import Grant
-from gateway.base.core.record import NOBODY
-from gateway.dataplane.wire import Dialect, Family, family_of
+from gateway.base.core.record import NOBODY, SessionBasis
+from gateway.dataplane.wire import Dialect, Family, family_of, named_session
 
 if TYPE_CHECKING:
     import asyncio
 
     from gateway.base.core.plan import Deployment
-    from gateway.dataplane.budget import Hold, Reach
+    from gateway.dataplane.budget import Attempt, Hold, Limits, Reach, Taken
     from gateway.dataplane.flow.assemble import Policy
 
 Headers = list[tuple[str, str]]
-_ID = re.compile(r"[!-~]{1,128}")
 _GONE: Any = None
 
 
@@ -101,6 +99,8 @@ class Exchange(Struct, eq=False):
     client: str
     """The first 80 characters of its user agent."""
     session_id: str
+    turn_id: str
+    session_basis: SessionBasis
     principal: Raw = NOBODY
     grant: Grant | None = None
     dialect: Dialect | None = None
@@ -111,6 +111,12 @@ class Exchange(Struct, eq=False):
     hold: "Hold | None" = None
     reach: "Reach | None" = None
     """How far it can go; only under a hard budget."""
+    attempt: "Attempt | None" = None
+    """Which try of its turn it is, where the client names its turns."""
+    limits: "Limits | None" = None
+    taken: "Taken | None" = None
+    """What it has taken of its rate limits."""
+    queued_ms: int = 0
     output_limit: int = 0
     """The output tokens that a hard budget can pay for, where the client set no limit; else 0."""
     hops: "list[dict[str, str]]" = []
@@ -151,11 +157,10 @@ def new_exchange(request_id: str, incoming: Incoming, reply: Reply, policy: "Pol
     """The exchange of a request that has just come."""
     header = incoming.header
     user_agent = header("user-agent")
-    session_id = header("session-id") or header("x-claude-code-session-id")
-    if session_id and not _ID.fullmatch(session_id):
-        session_id = ""  # it is echoed in a header
+    family = family_of(user_agent, header("originator"))
+    session_id, turn_id = named_session(header, family)
     started = incoming.arrived
     return Exchange(
         request_id, incoming, reply, policy, started, time() - (perf_counter() - started),
-        family_of(user_agent, header("originator")), user_agent[:80], session_id,
+        family, user_agent[:80], session_id, turn_id, "client" if session_id else "none",
     )  # fmt: skip

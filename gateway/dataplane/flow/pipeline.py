@@ -21,11 +21,13 @@ from gateway.base.core.errors import (
 from gateway.base.core.ids import RequestIds
 from gateway.base.core.plan import Deployment
 from gateway.base.core.record import Outcome
+from gateway.base.storage.board import Board
 from gateway.base.storage.leases import LeaseStore
+from gateway.base.storage.rates import RateStore
 from gateway.base.telemetry.log import log
-from gateway.dataplane.budget import Wallet
+from gateway.dataplane.budget import Rates, Wallet
 from gateway.dataplane.flow import refuse
-from gateway.dataplane.flow.admit import admit, hold, unknown
+from gateway.dataplane.flow.admit import admit, hold, pace, unknown
 from gateway.dataplane.flow.assemble import Policy
 from gateway.dataplane.flow.exchange import ClientLeft, Exchange, Headers, Incoming, Reply, new_exchange
 from gateway.dataplane.flow.fetch import Fetched, Fetcher
@@ -42,6 +44,7 @@ from gateway.dataplane.flow.outgoing import (
 from gateway.dataplane.flow.recorder import Journal, Recorder
 from gateway.dataplane.flow.relay import Relay
 from gateway.dataplane.flow.route import Route, dialect_of_path, find_route
+from gateway.dataplane.flow.session import Sessions
 from gateway.dataplane.flow.settle import hold_nusd, write_done, write_open
 from gateway.dataplane.flow.translate import counted, moved, read_turn, translate, translated_headers, translated_url
 from gateway.dataplane.flow.translated import TranslatedRelay
@@ -73,6 +76,8 @@ class Pipeline:
         journal: Journal,
         run_id: str,
         leases: LeaseStore,
+        rates: RateStore,
+        board: Board,
         *,
         node: str = "",
         admin_url: str = "",
@@ -84,7 +89,9 @@ class Pipeline:
         self.policy = policy
         self.recorder = recorder = Recorder(journal)
         self.wallet = recorder.wallet = Wallet(leases, node, run_id, lambda: recorder.written)
-        self.wallet.use(policy.accounts, int(time() * 1000))
+        self.rates = Rates(rates, run_id)
+        self.sessions = Sessions(board, policy.identity.derived_key("sessions"))
+        self.use(policy)
         self.now = perf_counter()
         self.open_exchanges: dict[str, Exchange] = {}
         self.unfinished_bytes = 0
@@ -101,6 +108,7 @@ class Pipeline:
         """Swap in a reloaded policy."""
         self.policy = policy
         self.wallet.use(policy.accounts, int(time() * 1000))
+        self.rates.use(policy.rates)
 
     async def handle(self, incoming: Incoming, reply: Reply) -> Exchange:
         """Take one request of a client as far as its dispatch or its refusal; from the dispatch on its relay ends it.
@@ -188,6 +196,7 @@ class Pipeline:
         ex.is_stream = route.is_stream or peeked.is_stream
 
         # plan and admit (guard comes before them)
+        self.sessions.recognise(ex, route, peeked)
         deployment = self._deployment(ex, route, ex.model_requested)
         charge = None
         if self.wallet.is_on and route.is_billable:
@@ -195,6 +204,8 @@ class Pipeline:
                 await self._waited(ex, asking)
             deployment, charge = admit(ex, self.wallet, deployment, partial(self._deployment, ex, route))
         ex.deployment = deployment
+        if self.rates.is_on and route.is_billable and (queueing := pace(ex, self.rates, peeked)) is not None:
+            await (self._watched(ex, queueing) if policy.queue_ms else self._waited(ex, queueing))
 
         # hold
         ex.hold_nusd = hold_nusd(ex, peeked.max_output_tokens) if route.is_billable else 0
@@ -250,11 +261,16 @@ class Pipeline:
         return found
 
     async def _fetched(self, ex: Exchange, urls: list[str]) -> Fetched:
-        """What the request names by URL. It takes as long as somebody's server wants, so its client is watched from here on."""
+        """What the request names by URL."""
         limits = ex.policy.limits
-        ex.is_watched = True
-        ex.reply.watch(partial(self._on_left, ex))
-        return await self._waited(ex, self._fetcher.fetch(urls, limits.fetch_bytes, is_private=limits.fetch_private))
+        return await self._watched(ex, self._fetcher.fetch(urls, limits.fetch_bytes, is_private=limits.fetch_private))
+
+    async def _watched(self, ex: Exchange, awaitable: Awaitable[_T]) -> _T:
+        """`_waited`, for what may take long: from here on the client is watched."""
+        if not ex.is_watched:
+            ex.is_watched = True
+            ex.reply.watch(partial(self._on_left, ex))
+        return await self._waited(ex, awaitable)
 
     def _on_left(self, ex: Exchange) -> None:
         """The client of an exchange that was watched before its dispatch has gone."""

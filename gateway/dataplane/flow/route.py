@@ -21,6 +21,11 @@ class Route(Record, frozen=True):
     model: str = ""
     is_stream: bool = False
 
+    @property
+    def is_turn(self) -> bool:
+        """Whether it is a turn of a conversation; what else a dialect has is not translated, and belongs to no session."""
+        return self.resource in TURN_RESOURCES.get(self.dialect.name, ())
+
 
 _PREFIXES = ("/v1", "", "/openai/v1", "/openai")
 _OPENAI = {
@@ -45,6 +50,15 @@ _CONVERSE = DIALECTS["bedrock.converse"]
 _RESPONSES = DIALECTS["openai.responses"]
 _GEMINI = DIALECTS["gemini.generate"]
 _MESSAGES = DIALECTS["anthropic.messages"]
+
+TURN_RESOURCES = {
+    "openai.responses": ("/responses", "/responses"),
+    "openai.chat": ("/chat/completions", "/chat/completions"),
+    "anthropic.messages": ("/messages", "/messages"),
+    "gemini.generate": ("generateContent", "streamGenerateContent"),
+    "bedrock.converse": ("converse", "converse-stream"),
+}
+"""The turns of a conversation: of each dialect what answers whole, and what streams."""
 
 
 def _table() -> dict[str, dict[str, Route]]:

@@ -6,12 +6,13 @@ unseen; under a hard budget, whose promise is proven, all that the request can h
 """
 
 from datetime import UTC, datetime
-from time import perf_counter
+from time import perf_counter, time
 
 from msgspec.json import Encoder
 
 from gateway.base.core.record import CostBasis, DoneFrame, OpenFrame, Outcome
 from gateway.base.core.usage import NO_USAGE, Usage
+from gateway.dataplane.budget import Taken
 from gateway.dataplane.flow.exchange import Exchange
 from gateway.dataplane.flow.recorder import Recorder
 
@@ -120,6 +121,9 @@ def write_open(ex: Exchange, recorder: Recorder) -> None:
                 deployment.provider.name,
                 ex.hold.hard_nusd if ex.reach is not None and ex.hold is not None else ex.hold_nusd,
                 ex.policy.version,
+                ex.session_basis,
+                ex.turn_id,
+                ex.attempt.retry if ex.attempt is not None else 0,
             )
         )
     )
@@ -170,10 +174,31 @@ def write_done(
                 ex.request_bytes,
                 ex.response_bytes,
                 ex.is_stream,
+                "bypass",
+                ex.session_basis,
+                ex.turn_id,
+                ex.attempt.retry if ex.attempt is not None else 0,
+                ex.queued_ms,
             )
         )
     )
     _settle_hold(ex, recorder, cost)
+    if ex.taken is not None:
+        _settle_rates(ex.taken, outcome, usage)
+    if ex.attempt is not None and outcome != "refused":
+        now_ms = int(time() * 1000)
+        if outcome == "ok":
+            ex.attempt.succeeded(now_ms)
+        else:
+            ex.attempt.failed(now_ms)
+
+
+def _settle_rates(taken: Taken, outcome: Outcome, usage: Usage) -> None:
+    """What was refused on a later stage has taken nothing."""
+    if outcome == "refused":
+        taken.cancel()
+    else:
+        taken.settle(usage)
 
 
 def _settle_hold(ex: Exchange, recorder: Recorder, cost: int) -> None:

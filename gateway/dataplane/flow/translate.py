@@ -9,7 +9,7 @@ from gateway.dataplane.flow.assemble import Policy
 from gateway.dataplane.flow.exchange import Exchange, Incoming
 from gateway.dataplane.flow.fetch import Fetched
 from gateway.dataplane.flow.outgoing import provider_url
-from gateway.dataplane.flow.route import Route
+from gateway.dataplane.flow.route import TURN_RESOURCES, Route
 from gateway.dataplane.providers import is_official, reasoning_origin, vendor_of
 from gateway.dataplane.wire import (
     CODECS,
@@ -26,14 +26,6 @@ from gateway.dataplane.wire import (
 
 _encode = Encoder().encode
 _PASSED = ("user-agent", "traceparent", "tracestate")
-_RESOURCES = {
-    "openai.responses": ("/responses", "/responses"),
-    "openai.chat": ("/chat/completions", "/chat/completions"),
-    "anthropic.messages": ("/messages", "/messages"),
-    "gemini.generate": ("generateContent", "streamGenerateContent"),
-    "bedrock.converse": ("converse", "converse-stream"),
-}
-"""Of each dialect what answers whole, and what streams."""
 _ANTHROPIC_VERSION = ("anthropic-version", "2023-06-01")
 
 
@@ -73,7 +65,7 @@ def target_of(deployment: Deployment) -> Target:
 
 def read_turn(ex: Exchange, route: Route, peeked: Peek, deployment: Deployment) -> Turn:
     """The client's request. Raises BadRequest, or Unsupported for what is no turn of a conversation."""
-    if not route.is_billable or route.resource not in _TURNS:
+    if not route.is_turn:
         raise Unsupported(
             f"{ex.incoming.path[:200]} is served only by providers that speak {route.dialect.name};"
             f" `{deployment.name}` speaks {deployment.dialect}",
@@ -139,10 +131,6 @@ def _turn_in(route: Route, body: bytes) -> tuple[int, int]:
     return (start, end) if start >= 0 else (0, len(body))
 
 
-_TURNS = frozenset(resource for pair in _RESOURCES.values() for resource in pair)
-"""Resources that are turns of a conversation: what else a dialect has is not translated."""
-
-
 def _split_eventstream(data: bytes) -> list[tuple[str, bytes]]:
     try:
         return [(name, payload) for _, name, payload in _native.split_eventstream(data)]
@@ -171,7 +159,7 @@ def counted(route: Route, peeked: Peek) -> bytes | None:
 def translated_url(deployment: Deployment, *, is_stream: bool) -> str:
     """Where a translated request goes."""
     dialect = deployment.dialect
-    whole, stream = _RESOURCES[dialect]
+    whole, stream = TURN_RESOURCES[dialect]
     query = "alt=sse" if is_stream and dialect == "gemini.generate" else ""
     return provider_url(deployment, stream if is_stream else whole, query)
 

@@ -13,6 +13,8 @@ from gateway.dataplane.wire.openai_responses import OPENAI_RESPONSES
 from gateway.dataplane.wire.peek import Peek
 from gateway.dataplane.wire.refusal import Family, Form, family_of, form_of
 from gateway.dataplane.wire.report import Report
+from gateway.dataplane.wire.session import named_session
+from gateway.dataplane.wire.tool_loop import failed_streak
 from gateway.dataplane.wire.translate.count import estimated_tokens
 from gateway.dataplane.wire.translate.media import inlined, wanted
 from gateway.dataplane.wire.translate.reasoning import TRACE
@@ -51,9 +53,11 @@ __all__ = [
     "Turn",
     "details_of",
     "estimated_tokens",
+    "failed_streak",
     "family_of",
     "form_of",
     "inlined",
+    "named_session",
     "provider_error",
     "reopened",
     "told",

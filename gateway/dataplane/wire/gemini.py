@@ -41,11 +41,14 @@ def error_body(form: Form, message: str, details: dict[str, Any]) -> bytes:
         "domain": "agentcc",
         "metadata": {k: str(v) for k, v in details.items() if k != "code"},
     }
+    said: list[dict[str, Any]] = [info]
+    if after_s := details.get("retry_after_s"):
+        said.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{after_s}s"})
     error = {
         "code": form.status,
         "message": message,
         "status": _STATUSES.get(form.status, "INTERNAL"),
-        "details": [info],
+        "details": said,
     }
     return encode({"error": error})
 

@@ -20,6 +20,8 @@ from gateway.base.core.errors import (
     ModelForbidden,
     Overloaded,
     ProviderError,
+    RateLimited,
+    RetriesExhausted,
     UnknownModel,
     UnknownRoute,
     UnpricedModel,
@@ -64,6 +66,10 @@ FORMS: dict[tuple[Family, type[GatewayError]], Form] = {
     # 429 is asked again for over a minute
     ("gemini_cli", BudgetExceeded): Form(403, "permission_error", "budget_exceeded"),
     ("sdk", BudgetExceeded): Form(429, "rate_limit_error", "budget_exceeded", _STOP),
+    ("codex", RetriesExhausted): Form(429, _USAGE_LIMIT, "retry_budget_exhausted", event_code=_HOOK),
+    ("claude_code", RetriesExhausted): Form(429, "rate_limit_error", "retry_budget_exhausted", _STOP),
+    ("gemini_cli", RetriesExhausted): Form(403, "permission_error", "retry_budget_exhausted"),
+    ("sdk", RetriesExhausted): Form(429, "rate_limit_error", "retry_budget_exhausted", _STOP),
     ("claude_code", KeyRejected): Form(403, "authentication_error", "key_rejected"),
     ("claude_code", ModelForbidden): Form(403, "permission_error", "model_forbidden"),
     ("claude_code", UnpricedModel): Form(403, "permission_error", "unpriced_model"),
@@ -91,6 +97,9 @@ def form_of(family: Family, error: GatewayError) -> Form:
     found = FORMS.get((family, type(error)))
     if found is not None:
         return _with_promo(found, error) if found.type == _USAGE_LIMIT else found
+    if isinstance(error, RateLimited):
+        after = (("retry-after", str(error.details["retry_after_s"])),)
+        return Form(error.status, "rate_limit_error", "rate_limit_exceeded", after)
     kind = "invalid_request_error" if error.status < 500 else "server_error"
     headers = _RETRY_LATER if isinstance(error, Overloaded | BudgetUnproven) else ()
     return Form(error.status, kind, error.code, headers)

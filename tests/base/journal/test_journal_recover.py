@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.base.core.record import OpenFrame
 from gateway.base.journal import JournalWriter, open_run, read_frames, read_runs, verify
 
 Start = Callable[..., JournalWriter]
@@ -52,6 +53,27 @@ def test_an_orphaned_open_becomes_a_crashed_record_at_its_hold(
     assert record["principal"]["key"] == ""
     assert record["provider"] == "openai"
     assert verify(tmp_path).is_ok
+
+
+def test_a_crashed_record_keeps_its_session_turn_and_retry(
+    tmp_path: Path, start: Start, open_frame: Callable[..., bytes]
+) -> None:
+    """Chargeback needs them; an `open` frame of an older version, which has none, is read as well."""
+    dead = start(1)
+    new = msgspec.structs.replace(
+        msgspec.json.decode(open_frame("req_new", 10), type=OpenFrame), session_basis="derived", turn_id="t7", retry=2
+    )
+    old = msgspec.json.decode(open_frame("req_old", 20))
+    for name in ("session_basis", "turn_id", "retry"):
+        del old[name]
+    dead.append(msgspec.json.encode(new))
+    dead.append(msgspec.json.encode(old))
+    dead.abandon()
+    start(2).close()
+    records = {f["request_id"]: f for f in frames_of(tmp_path) if f["k"] == "done"}
+    names = ("session_id", "session_basis", "turn_id", "retry", "cost_nusd")
+    assert [records["req_new"][name] for name in names] == ["ses_1", "derived", "t7", 2, 10]
+    assert [records["req_old"][name] for name in names] == ["ses_1", "none", "", 0, 20]
 
 
 def test_a_torn_tail_is_reported_and_left_alone(

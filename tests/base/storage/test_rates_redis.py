@@ -15,7 +15,7 @@ from tests.base.storage.redis_server import RedisServer, needs_redis
 from tests.base.storage.test_leases_redis import ACL as LEASES_ACL
 
 pytestmark = needs_redis
-ACL = "+get +set +zadd +zrangebyscore +zrem"
+ACL = "+get +set +zadd +zrangebyscore +zrem +xadd +xrange"
 """What docs/decisions/0012-rate-limits.md adds to the line of 0011-leases.md."""
 MINUTE = RateAsk("requests|team:a|", 60, 60, need=60)
 

@@ -2,18 +2,10 @@
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from tests.fakes.upstream import FakeUpstream
-from tests.harness import KEY, Gateway, config_for
-
-
-@pytest.fixture(scope="package")
-def provider() -> Iterator[FakeUpstream]:
-    made = FakeUpstream()
-    yield made
-    made.close()
+from tests.harness import Gateway, config_for
 
 
 @pytest.fixture(scope="package", params=["rsgi", "asgi"])
@@ -23,15 +15,3 @@ def gateway(
     config = config_for(provider.url, interface=request.param, limits={"body_timeout_ms": 3000})
     with Gateway(tmp_path_factory.mktemp(request.param), config) as running:
         yield running
-
-
-@pytest.fixture
-def fake(provider: FakeUpstream) -> FakeUpstream:
-    provider.clear()
-    return provider
-
-
-@pytest.fixture
-def client(gateway: Gateway) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=gateway.url, headers={"authorization": f"Bearer {KEY}"}, timeout=15) as http:
-        yield http

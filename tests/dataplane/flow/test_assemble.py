@@ -1,4 +1,4 @@
-"""What a policy says of an answer's cost."""
+"""What a policy says of an answer's cost, and what it takes from `budgets`."""
 
 import json
 from collections.abc import Iterator
@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from gateway.base.config import parse
+from gateway.base.core.principal import Principal
+from gateway.base.core.session import SessionRules
 from gateway.base.core.usage import Usage
 from gateway.base.storage import open_keys
 from gateway.dataplane.flow import Policy, assemble
@@ -66,3 +68,22 @@ def test_an_unpriced_model_costs_nothing(policy: Policy) -> None:
     """An advisor of no known price has none either."""
     deployment = policy.resolver.resolve("lab/x", "anthropic.messages")
     assert policy.cost_of_answer(deployment, "x", advised({"model": "y"})) == 0
+
+
+def test_the_policy_has_the_rates_and_rules_of_its_file(tmp_path: Path) -> None:
+    """An account that is listed has what its entry says and nothing of `*`: not its rates, not its limit."""
+    text = b"""
+budgets:
+  queue_ms: 5000
+  retries_per_session: 5
+  teams: { "*": { limit: 5, rpm: 60 }, slow: { rpm: 6 }, rich: { limit: 500 } }
+"""
+    with closing(open_keys(tmp_path)) as keys:
+        policy = assemble(parse(text), Identity(keys, {}))
+    found = {team: Principal("k", team=team) for team in ("slow", "rich", "other")}
+    rates = {team: [r.amount for r, _ in policy.rates.matching(one, "a/b")] for team, one in found.items()}
+    limits = {team: [w.limit_nusd for w, _ in policy.accounts.matching(one, "a/b")] for team, one in found.items()}
+    assert rates == {"slow": [6], "rich": [], "other": [60]}
+    assert limits == {"slow": [], "rich": [500 * 10**9], "other": [5 * 10**9]}
+    assert (policy.queue_ms, policy.queue_requests) == (5000, 100)
+    assert policy.sessions == SessionRules(5, "same_call")

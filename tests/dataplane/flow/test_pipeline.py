@@ -18,7 +18,8 @@ import pytest
 
 from gateway.base.config import parse
 from gateway.base.storage import open_keys
-from gateway.base.storage.open import open_leases
+from gateway.base.storage.board import lone_board
+from gateway.base.storage.open import open_leases, open_rates
 from gateway.dataplane.flow import Headers, Pipeline, assemble
 from gateway.dataplane.identity import Identity
 from tests.fakes.upstream import Answer, FakeUpstream, json_answer
@@ -261,7 +262,7 @@ def given_to_threads(provider: FakeUpstream, tmp_path: Path, path: str, body: di
         with closing(open_keys(tmp_path)) as keys:
             loaded = parse(json.dumps(config).encode())
             policy = assemble(loaded, Identity(keys, loaded.config.keys, loaded.source))
-            pipeline = Pipeline(loop, policy, Lines(), "run", open_leases(loaded.config))
+            pipeline = Pipeline(loop, policy, Lines(), "run", open_leases(loaded.config), open_rates(loaded.config), lone_board())
             with closing(pipeline):
                 async with asyncio.timeout(PATIENCE_S):
                     await pipeline.wait_end(await pipeline.handle(Asked(path, body), reply))

@@ -12,6 +12,7 @@ from gateway.base.core.price import cost_nusd
 from gateway.base.core.usage import Usage
 from gateway.dataplane.wire.usage import USAGE
 from tests.dataplane.providers.shared import DIALECT, exchange, json_lines, price_from, raw_usage, shared
+from tests.dataplane.wire import sse
 
 GOLDEN: list[tuple[str, str, dict[str, Any], Usage]] = [
     (
@@ -468,9 +469,7 @@ _SSE = {
 
 
 def _events(text: str) -> list[dict[str, Any]]:
-    data = ["\n".join(line[5:].strip() for line in event.splitlines() if line.startswith("data:"))
-            for event in text.replace("\r\n", "\n").split("\n\n")]  # fmt: skip
-    return [json.loads(event) for event in data if event.startswith("{")]
+    return [json.loads(data) for _, data in sse.events(text.encode()) if data.startswith(b"{")]
 
 
 def _tapped(dialect: str, events: list[dict[str, Any]]) -> tuple[Any, Any]:

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
+from tests.dataplane.wire import sse
 from tests.dataplane.wire.chat.grammar import violations
-from tests.e2e.matrix import sse
 from tests.e2e.matrix.nouns import Ask, Call, Numbers, Result, Seen, Sent, Trouble
 
 _STOPS = {"stop": "end", "tool_calls": "tools", "length": "length"}
@@ -75,7 +75,7 @@ class Chat:
         return seen
 
     def stream(self, body: bytes) -> Seen:
-        return self.heard([data if data == "[DONE]" else json.loads(data) for _, data in sse.events(body)])
+        return self.heard([data.decode() if data == b"[DONE]" else json.loads(data) for _, data in sse.events(body)])
 
     def heard(self, chunks: list[Any]) -> Seen:
         message: dict[str, Any] = {"role": "assistant", "content": None}

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from gateway.dataplane.wire.bedrock_converse import BEDROCK_CONVERSE
 from tests.dataplane.wire.converse.grammar import faults
-from tests.e2e.matrix import sse
+from tests.e2e.matrix import eventstream
 from tests.e2e.matrix.nouns import Ask, Call, Numbers, Result, Round, Seen, Sent, Trouble
 
 _STOPS = {"end_turn": "end", "tool_use": "tools", "max_tokens": "length", "stop_sequence": "stop"}
@@ -72,7 +72,8 @@ class Converse:
     def stream(self, body: bytes) -> Seen:
         names = (":event-type", ":exception-type")
         events = [
-            (next(headers[name] for name in names if name in headers), data) for headers, data in sse.frames(body)
+            (next(headers[name] for name in names if name in headers), data)
+            for headers, data in eventstream.frames(body)
         ]
         seen = self.heard(events)
         seen.wrong += faults(body.replace(BEDROCK_CONVERSE.keep_alive, b""), has_shapes=False)

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
+from tests.dataplane.wire import sse
 from tests.dataplane.wire.generate.grammar import violations
-from tests.e2e.matrix import sse
 from tests.e2e.matrix.nouns import Ask, Call, Numbers, Result, Round, Seen, Sent, Trouble
 
 _STOPS = {"STOP": "end", "MAX_TOKENS": "length"}

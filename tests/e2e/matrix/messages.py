@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
+from tests.dataplane.wire import sse
 from tests.dataplane.wire.messages.grammar import violations
-from tests.e2e.matrix import sse
 from tests.e2e.matrix.nouns import Ask, Call, Numbers, Result, Seen, Sent, Trouble
 
 _STOPS = {"end_turn": "end", "tool_use": "tools", "max_tokens": "length", "stop_sequence": "stop"}

@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from tests.dataplane.wire import sse
 from tests.dataplane.wire.responses.grammar import violations
-from tests.e2e.matrix import sse
 from tests.e2e.matrix.nouns import Ask, Call, Numbers, Result, Seen, Sent, Tool, Trouble
 
 _STOPS = {"completed": "end", "incomplete": "length"}

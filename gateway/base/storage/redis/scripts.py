@@ -80,7 +80,7 @@ class Scripts:
         except NoScriptError:
             return await self._answer("EVAL", script.text, 1, self._prefix, payload)
 
-    async def read(self, command: str, suffix: str, *more: str) -> Any:
+    async def read(self, command: str, suffix: str, *more: str | bytes) -> Any:
         """The answer to a command on the key with this suffix. Raises StorageError."""
         return await self._answer(command, self._prefix + suffix, *more)
 

@@ -19,6 +19,7 @@ def reopened(codec: Codec, turn: Turn, target: Target, seals: Seals, report: Rep
     """`turn` for a provider of its own dialect; None when it carries no token of ours."""
     if not any(_is_token(part) for message in turn.messages for part in message.parts):
         return None
+    report.paths = codec.paths
     twice = said_twice(turn)
     messages: list[Message] = []
     is_whole = True

@@ -1,13 +1,13 @@
 """The recorded exchanges of all who speak Chat, each with the target that its request was written for."""
 
 import json
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from gateway.dataplane.wire.codec import Target
 from tests.dataplane.providers.shared import shared
+from tests.dataplane.wire import sse
 
 DIALECTS = {"openai.chat", "openai.chat~", "mistral.chat"}
 _VENDORS = {
@@ -41,19 +41,6 @@ def target_of(exchange: dict[str, Any]) -> Target:
     return Target("openai.chat", provider, model, vendor, vendor, 0, 0, vendor != "")
 
 
-def sse_events(text: str) -> Iterator[tuple[str, bytes]]:
-    """`(event, data)` of each event of an SSE body."""
-    for block in text.replace("\r\n", "\n").split("\n\n"):
-        name, data = "", []
-        for line in block.split("\n"):
-            if line.startswith("event:"):
-                name = line[6:].strip()
-            elif line.startswith("data:"):
-                data.append(line[5:].removeprefix(" "))
-        if data:
-            yield name, "\n".join(data).encode()
-
-
 def chunks_of(exchange: dict[str, Any]) -> list[tuple[str, bytes]]:
     """The events of a recorded stream; [] for a whole answer."""
     response = exchange["response"]
@@ -62,4 +49,4 @@ def chunks_of(exchange: dict[str, Any]) -> list[tuple[str, bytes]]:
             ("", chunk.encode() if isinstance(chunk, str) else json.dumps(chunk).encode())
             for chunk in response["chunks"]
         ]
-    return list(sse_events(response.get("sse") or ""))
+    return sse.events(f"{response.get('sse') or ''}\n".encode())  # one was recorded without its last empty line

@@ -13,9 +13,10 @@ from gateway.dataplane.wire.codec import Asked, PathSays
 from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.translate.collect import answer_of
 from gateway.dataplane.wire.usage import usage_from_openai_chat
+from tests.dataplane.wire import sse
 from tests.dataplane.wire.chat.grammar import violations
 from tests.dataplane.wire.chat.normal import EXCEPTIONS, USED, normal
-from tests.dataplane.wire.chat.recorded import chunks_of, exchanges, responses_only, sse_events, target_of
+from tests.dataplane.wire.chat.recorded import chunks_of, exchanges, responses_only, target_of
 
 _ASKED = Asked(Turn(dialect="openai.chat", model="m", messages=[], is_stream=True, wants_usage=True), "rid", 1)
 
@@ -83,13 +84,13 @@ def test_each_stream_is_read_as_recorded_and_written_by_the_grammar(capsys: pyte
         assert _said(answer) == _accumulated(chunks), exchange["id"]
         writer = CODEC.writer(_ASKED)
         written = b"".join(writer.write([event]) for event in events)
-        decoded = [data.decode() if data == b"[DONE]" else json.loads(data) for _, data in sse_events(written.decode())]
+        decoded = [data.decode() if data == b"[DONE]" else json.loads(data) for _, data in sse.events(written)]
         has_usage = answer.usage is not None
         assert [one for one in violations(decoded, wants_usage=True) if has_usage or "usage" not in one] == [], (
             exchange["id"]
         )
         again = CODEC.reader()
-        events = [event for _, data in sse_events(written.decode()) for event in again.feed("", data)] + again.end()
+        events = [event for _, data in sse.events(written) for event in again.feed("", data)] + again.end()
         told = answer_of(events)
         assert isinstance(told, Answer)
         assert _said(told) == _said(answer), exchange["id"]

@@ -29,8 +29,8 @@ from gateway.dataplane.wire.canon import (
 from gateway.dataplane.wire.chat import CODEC
 from gateway.dataplane.wire.codec import Asked, PathSays
 from gateway.dataplane.wire.translate.collect import answer_of, events_of
+from tests.dataplane.wire import sse
 from tests.dataplane.wire.chat.grammar import violations
-from tests.dataplane.wire.chat.recorded import sse_events
 
 _USAGE = Usage(input_tokens=3, cache_read_tokens=2, output_tokens=4, reasoning_tokens=1)
 _BEGIN = Begin("msg_1", "claude", created_s=5)
@@ -52,7 +52,7 @@ def chunks_of(*events: Event, wants_usage: bool = False, is_legacy: bool = False
         request = Asked(CODEC.read_turn(body, PathSays()), "rid", 99)
     writer = CODEC.writer(request)
     data = b"".join(writer.write([event]) for event in events)
-    found = [one.decode() if one == b"[DONE]" else json.loads(one) for _, one in sse_events(data.decode())]
+    found = [one.decode() if one == b"[DONE]" else json.loads(one) for _, one in sse.events(data)]
     assert violations(found, wants_usage=wants_usage) == []
     return found
 
@@ -380,7 +380,7 @@ def test_what_is_written_is_read_again_as_the_same_answer() -> None:
     writer = CODEC.writer(asked(wants_usage=True))
     data = writer.write(events_of(answer))
     reader = CODEC.reader()
-    events = [event for _, one in sse_events(data.decode()) for event in reader.feed("", one)] + reader.end()
+    events = [event for _, one in sse.events(data) for event in reader.feed("", one)] + reader.end()
     assert answer_of(events) == answer
     whole = json.loads(CODEC.write_answer(answer, asked()))
     assert CODEC.read_turn(

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from gateway.dataplane.wire import CODECS, PathSays
 from tests.dataplane.providers.shared import SHARED
+from tests.dataplane.wire import sse
 
 OWN = Path(__file__).parent / "own"
 RECORDED = SHARED / "fixtures" / "wire" / "dev"
@@ -177,17 +178,4 @@ def _events(said: dict[str, Any], dialect: str) -> Iterator[tuple[str, bytes]]:
         for chunk in said["body"]:
             yield "", json.dumps(chunk).encode()
     else:
-        yield from split_sse(said.get("sse") or "")
-
-
-def split_sse(text: str) -> Iterator[tuple[str, bytes]]:
-    """`(event, data)` of each server-sent event; by no code of ours."""
-    for block in text.replace("\r\n", "\n").split("\n\n"):
-        name, data = "", []
-        for line in block.split("\n"):
-            if line.startswith("event:"):
-                name = line[6:].strip()
-            elif line.startswith("data:"):
-                data.append(line[5:].removeprefix(" "))
-        if data:
-            yield name, "\n".join(data).encode()
+        yield from sse.events((said.get("sse") or "").encode())

@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 
 from gateway import _native
+from tests.dataplane.wire import sse
 from tests.dataplane.wire.chat.grammar import violations as chat_violations
 from tests.dataplane.wire.converse.grammar import faults as converse_faults
-from tests.dataplane.wire.cross.corpus import split_sse
 from tests.dataplane.wire.generate.grammar import violations as generate_violations
 from tests.dataplane.wire.messages.grammar import violations as messages_violations
 from tests.dataplane.wire.responses.grammar import violations as responses_violations
@@ -20,7 +20,7 @@ def frames(dialect: str, wire: bytes) -> Frames:
     """The events of a stream, decoded; what is no JSON stays text."""
     if dialect == "bedrock.converse":
         return [(name, _decoded(payload)) for _, name, payload in _native.split_eventstream(wire)]
-    return [(name, _decoded(data)) for name, data in split_sse(wire.decode())]
+    return [(name, _decoded(data)) for name, data in sse.events(wire)]
 
 
 def violations(dialect: str, wire: bytes, found: Frames, *, has_shapes: bool) -> list[str]:

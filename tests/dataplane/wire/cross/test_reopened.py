@@ -7,6 +7,7 @@ import pytest
 
 from gateway.base.core.errors import Unsupported
 from gateway.dataplane.wire import CODECS, TRACE, PathSays, Report, Target, reopened
+from gateway.dataplane.wire.report import client_path
 from tests.dataplane.wire.cross.accepted import objections
 from tests.dataplane.wire.cross.corpus import SHORT
 from tests.dataplane.wire.cross.road import SEALS, Seals, read
@@ -131,8 +132,26 @@ def test_a_token_that_cannot_be_opened_is_removed(client: str) -> None:
 def test_strict_refuses_what_cannot_be_carried(client: str) -> None:
     """As on the translated road."""
     body, path = second(FOREIGN[client], client, is_terse=False)
-    with pytest.raises(Unsupported, match="reasoning"):
+    with pytest.raises(Unsupported) as error:
         moved(client, body, path, MAKERS[client], is_strict=True)
+    assert error.value.details["param"] == client_path("messages.reasoning", CODECS[client].paths)
+
+
+@pytest.mark.parametrize(
+    ("client", "paths"),
+    [
+        ("openai.responses", {"input.reasoning"}),
+        ("openai.chat", {"messages.reasoning_content"}),
+        ("anthropic.messages", {"messages.thinking", "thinking"}),
+        ("gemini.generate", {"contents.thought"}),
+        ("bedrock.converse", {"messages.reasoningContent", "additionalModelRequestFields.thinking"}),
+    ],
+)
+def test_what_is_removed_is_named_by_its_path_in_the_clients_request(client: str, paths: set[str]) -> None:
+    """As on the translated road, though nothing is translated; what was mended for it too."""
+    body, path = second(FOREIGN[client], client, is_terse=False)
+    _, report = moved(client, body, path, MAKERS[client])
+    assert {drop.what for drop in report.drops} == paths
 
 
 @pytest.mark.parametrize("client", CODECS, ids=SHORT.get)
@@ -154,7 +173,8 @@ def test_a_loop_without_its_first_thought_does_not_think(client: str) -> None:
         edits = [{"type": "clear_thinking_20251015", "keep": "all"}, {"type": "clear_tool_uses_20250919"}]
         body["context_management"] = {"edits": edits}
     sent, report = moved(client, body, path, MAKERS[client])
-    assert ("thinking", "no_signed_thinking_in_history") in {(drop.what, drop.why) for drop in report.drops}
+    switch = client_path("thinking", CODECS[client].paths)
+    assert (switch, "no_signed_thinking_in_history") in {(drop.what, drop.why) for drop in report.drops}
     if client == "anthropic.messages":
         assert sent["thinking"] == {"type": "disabled"}
         assert sent["context_management"] == {"edits": [{"type": "clear_tool_uses_20250919"}]}
@@ -170,7 +190,7 @@ def test_a_new_turn_thinks_again(client: str) -> None:
     answered = "Done." if client == "anthropic.messages" else [{"text": "Done."}]
     body["messages"] += [{"role": "assistant", "content": answered}, {"role": "user", "content": words}]
     sent, report = moved(client, body, path, MAKERS[client])
-    assert "thinking" not in {drop.what for drop in report.drops}
+    assert client_path("thinking", CODECS[client].paths) not in {drop.what for drop in report.drops}
     asks = sent if client == "anthropic.messages" else sent["additionalModelRequestFields"]
     assert asks["thinking"] == {"type": "enabled", "budget_tokens": 2048}
 
@@ -195,4 +215,4 @@ def test_what_the_provider_itself_made_stays_as_it_came() -> None:
     sent, report = moved("anthropic.messages", body, path, MAKERS["anthropic.messages"])
     assert sent["messages"][-2]["content"] == [own, use]
     assert sent["thinking"]["type"] == "enabled"
-    assert [drop.what for drop in report.drops] == ["messages.reasoning"]
+    assert [drop.what for drop in report.drops] == ["messages.thinking"]

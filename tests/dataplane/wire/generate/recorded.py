@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.dataplane.wire.codec import PathSays
+from tests.dataplane.wire import sse
 from tests.harness import SHARED
 
 Record = dict[str, Any]
@@ -43,8 +44,7 @@ def chunks(record: Record) -> list[bytes]:
     """The chunks of a recorded stream; a whole answer is one."""
     response = record["response"]
     if "sse" in response:
-        lines = response["sse"].replace("\r\n", "\n").split("\n")
-        return [line[6:].encode() for line in lines if line.startswith("data: ")]
+        return [data for _, data in sse.events(response["sse"].encode())]
     body = response["body"]
     return [json.dumps(chunk).encode() for chunk in (body if isinstance(body, list) else [body])]
 

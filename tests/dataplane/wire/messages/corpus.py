@@ -13,6 +13,7 @@ from gateway.dataplane.wire.messages import CODEC
 from gateway.dataplane.wire.translate.unwrap import INPUT
 from gateway.dataplane.wire.usage import USAGE
 from tests.dataplane.providers.shared import shared
+from tests.dataplane.wire import sse
 
 EXCEPTIONS = json.loads((Path(__file__).parent / "exceptions.json").read_text())
 """What cannot come back equal, by test and file, and why."""
@@ -45,7 +46,7 @@ def streams() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
     for one in exchanges():
         text = one["response"].get("sse")
         if text and one["response"]["status"] == 200:
-            yield one["file"], split_sse(text)
+            yield one["file"], sse.events(text.encode())
     for one in answers():
         events: list[tuple[str, bytes]] = []
         for chunk in one["response"].get("chunks") or ():
@@ -63,21 +64,6 @@ def whole() -> Iterator[tuple[str, dict[str, Any]]]:
         body = one["response"].get("body")
         if isinstance(body, dict) and body.get("type") == "message":
             yield one["file"], body
-
-
-def split_sse(text: str) -> list[tuple[str, bytes]]:
-    """The events of an SSE text."""
-    found = []
-    for block in text.replace("\r\n", "\n").split("\n\n"):
-        name, data = "", []
-        for line in block.split("\n"):
-            if line.startswith("event:"):
-                name = line[6:].strip()
-            elif line.startswith("data:"):
-                data.append(line[5:].strip())
-        if data:
-            found.append((name, "\n".join(data).encode()))
-    return found
 
 
 def read_stream(events: list[tuple[str, bytes]]) -> tuple[list[Event], int]:

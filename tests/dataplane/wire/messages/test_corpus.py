@@ -13,6 +13,7 @@ from gateway.dataplane.wire.messages import CODEC
 from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.translate.collect import answer_of, events_of
 from tests.dataplane.providers.shared import json_lines
+from tests.dataplane.wire import sse
 from tests.dataplane.wire.messages import corpus
 from tests.dataplane.wire.messages.grammar import violations
 
@@ -84,7 +85,7 @@ def test_a_stream_written_again_is_right_and_says_the_same() -> None:
     def results() -> Iterator[tuple[str, Any]]:
         for file, stream in corpus.streams():
             events, _ = corpus.read_stream(stream)
-            written = corpus.split_sse(CODEC.writer(ASKED).write(events).decode())
+            written = sse.events(CODEC.writer(ASKED).write(events))
             found = violations([(name, json.loads(data)) for name, data in written])
             again, skipped = corpus.read_stream(written)
             if isinstance(fault := answer_of(events), Fault):
@@ -103,7 +104,7 @@ def test_a_whole_answer_read_and_written_is_the_same_answer() -> None:
             answer = CODEC.read_answer(json.dumps(body).encode())
             want = corpus.gist(body)
             got = corpus.gist(json.loads(CODEC.write_answer(answer, ASKED)))
-            stream = corpus.split_sse(CODEC.writer(ASKED).write(events_of(answer)).decode())
+            stream = sse.events(CODEC.writer(ASKED).write(events_of(answer)))
             found = violations([(name, json.loads(data)) for name, data in stream])
             yield file, found or (got != want and (want, got)) or (corpus.gist(corpus.truth_of(stream)) != want)
 

@@ -1,13 +1,11 @@
 """The grammar checker itself: it accepts what Anthropic sends, and finds each kind of mistake."""
 
 import copy
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.dataplane.wire.messages.corpus import split_sse
 from tests.dataplane.wire.messages.grammar import violations
 
 Events = list[tuple[str, dict[str, Any]]]
@@ -141,9 +139,3 @@ def test_each_mistake_is_found(words: str, mistake: Callable[[Events], None]) ->
     if words == "no object":
         events[11][1]["delta"]["partial_json"] = "1]"
     assert any(words in found for found in violations(events)), violations(events)
-
-
-def test_sse_text_is_split_into_events() -> None:
-    """The checker's input comes from here."""
-    text = 'event: ping\r\ndata: {"type":"ping"}\r\n\r\nevent: a\ndata: {"x":\ndata: 1}\n\n: comment\n\n'
-    assert [(name, json.loads(data)) for name, data in split_sse(text)] == [("ping", {"type": "ping"}), ("a", {"x": 1})]

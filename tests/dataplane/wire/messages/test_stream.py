@@ -26,7 +26,8 @@ from gateway.dataplane.wire.canon import (
 )
 from gateway.dataplane.wire.codec import Asked
 from gateway.dataplane.wire.messages import CODEC
-from tests.dataplane.wire.messages.corpus import split_sse, truth_of
+from tests.dataplane.wire import sse
+from tests.dataplane.wire.messages.corpus import truth_of
 from tests.dataplane.wire.messages.grammar import violations
 from tests.dataplane.wire.messages.turns import said, turn
 
@@ -389,7 +390,7 @@ def test_content_in_message_start_is_read() -> None:
 def stream(*events: Event) -> list[dict[str, Any]]:
     """The events on the wire, each written alone; they must obey the grammar."""
     writer = CODEC.writer(ASKED)
-    found = [(name, json.loads(data)) for event in events for name, data in split_sse(writer.write([event]).decode())]
+    found = [(name, json.loads(data)) for event in events for name, data in sse.events(writer.write([event]))]
     assert violations(found) == []
     return [data for _, data in found]
 
@@ -652,7 +653,7 @@ def test_an_end_without_an_honest_word_is_an_error(reason: StopReason) -> None:
 def test_a_fault_is_one_error_event(fault: Fault, error: dict[str, str], before: list[Event]) -> None:
     """Trap 50, complaint 23: in the words that make Claude Code compact, wait or stop; nothing follows."""
     writer = CODEC.writer(ASKED)
-    sent = split_sse((writer.write(before) + writer.write([fault]) + writer.write([finish()])).decode())
+    sent = sse.events(writer.write(before) + writer.write([fault]) + writer.write([finish()]))
     assert json.loads(sent[-1][1]) == {"type": "error", "error": error, "request_id": "req_1"}
     assert [name for name, _ in sent].count("error") == 1
 

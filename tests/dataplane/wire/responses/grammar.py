@@ -8,6 +8,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from tests.dataplane.wire import sse
+
 Frame = tuple[str, Any]
 
 _ITEM = ("item_id", "output_index")
@@ -90,21 +92,14 @@ _RESPONSE: dict[str, type | tuple[type, ...]] = {
 
 def frames(stream: bytes) -> list[Frame]:
     """Server-sent events as (event name, data); data that is no JSON stays text. Comments are left out."""
-    found: list[Frame] = []
-    for block in stream.decode().replace("\r\n", "\n").split("\n\n"):
-        name, data = "", []
-        for line in block.split("\n"):
-            if line.startswith("event:"):
-                name = line[6:].strip()
-            elif line.startswith("data:"):
-                data.append(line[5:].removeprefix(" "))
-        if data:
-            text = "\n".join(data)
-            try:
-                found.append((name, json.loads(text)))
-            except ValueError:
-                found.append((name, text))
-    return found
+    return [(name, _decoded(data.decode())) for name, data in sse.events(stream)]
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def violations(events: Sequence[Frame]) -> list[str]:

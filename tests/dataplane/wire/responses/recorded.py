@@ -1,12 +1,12 @@
 """The recorded exchanges of all who speak Responses, and Codex's own requests."""
 
 import json
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 from gateway.dataplane.wire.codec import Target
 from tests.dataplane.providers.shared import shared
+from tests.dataplane.wire import sse
 
 _DIALECT = "openai.responses"
 _VENDORS = {"openai": "openai", "azure": "openai", "bedrock-mantle": "openai", "xai": "xai", "deepseek": "deepseek"}
@@ -55,20 +55,7 @@ def events_of(exchange: dict[str, Any]) -> list[tuple[str, bytes]]:
     if "chunks" in response:
         chunks = [chunk if isinstance(chunk, str) else json.dumps(chunk) for chunk in response["chunks"]]
         return [("", chunk.encode()) for chunk in chunks] if '"response.created"' in chunks[0] else []
-    return list(sse_events(response.get("sse") or ""))
-
-
-def sse_events(text: str) -> Iterator[tuple[str, bytes]]:
-    """`(event, data)` of each event of an SSE body."""
-    for block in text.replace("\r\n", "\n").split("\n\n"):
-        name, data = "", []
-        for line in block.split("\n"):
-            if line.startswith("event:"):
-                name = line[6:].strip()
-            elif line.startswith("data:"):
-                data.append(line[5:].removeprefix(" "))
-        if data:
-            yield name, "\n".join(data).encode()
+    return sse.events((response.get("sse") or "").encode())
 
 
 def target_of(body: dict[str, Any], api: str = "openai.responses") -> Target:

@@ -15,6 +15,7 @@ from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.responses import CODEC
 from gateway.dataplane.wire.translate.collect import answer_of
 from gateway.dataplane.wire.usage import usage_from_openai_responses
+from tests.dataplane.wire import sse
 from tests.dataplane.wire.responses.grammar import frames, violations
 from tests.dataplane.wire.responses.recorded import (
     codex_requests,
@@ -22,7 +23,6 @@ from tests.dataplane.wire.responses.recorded import (
     exchanges,
     is_answer,
     responses_only,
-    sse_events,
     target_of,
 )
 
@@ -88,9 +88,7 @@ def test_each_stream_is_read_as_recorded_and_written_by_the_grammar(capsys: pyte
         written = b"".join(writer.write([event]) for event in told)
         assert violations(frames(written)) == [], exchange["id"]
         again = CODEC.reader()
-        retold = [
-            event for name, data in sse_events(written.decode()) for event in again.feed(name, data)
-        ] + again.end()
+        retold = [event for name, data in sse.events(written) for event in again.feed(name, data)] + again.end()
         assert again.skipped == 0
         assert _said(answer_of(retold)) == _said(answer), exchange["id"]
         count += 1

@@ -1,33 +1,9 @@
-"""Server-sent events and AWS event streams, read by the book."""
+"""AWS event streams, read by the book."""
 
 import json
 import struct
 from binascii import crc32
 from typing import Any
-
-
-def events(body: bytes) -> list[tuple[str, str]]:
-    """(name, data) of every event; comments are skipped. Raises ValueError for a body that ends inside an event."""
-    found: list[tuple[str, str]] = []
-    name, data = "", list[str]()
-    text = body.decode()
-    if text and not text.endswith(("\n", "\r")):
-        raise ValueError(f"the stream ends inside a line: {text[-80:]!r}")
-    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
-        if not line:
-            if data:
-                found.append((name, "\n".join(data)))
-            name, data = "", []
-            continue
-        field, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        if field == "event":
-            name = value
-        elif field == "data":
-            data.append(value)
-    if data:
-        raise ValueError(f"the stream ends inside an event: {data}")
-    return found
 
 
 def frames(body: bytes) -> list[tuple[dict[str, str], Any]]:

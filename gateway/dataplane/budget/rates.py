@@ -1,0 +1,344 @@
+"""Rate limits on the road: requests, tokens and open exchanges of each account, from leases of the node's or the nodes' store.
+
+Taking is arithmetic on what the worker has leased; only a lease that is too small waits for the store. What a turn takes of the token limits is a
+guess (a token to four bytes, the usual output of this caller with this model), corrected when it is settled.
+docs/concepts/rate-limits.md, docs/decisions/0012-rate-limits.md.
+"""
+
+import asyncio
+from math import ceil
+from time import perf_counter, time
+from typing import TypeVar
+
+from gateway.base.core.accounts import Accounts
+from gateway.base.core.errors import RateLimited
+from gateway.base.core.principal import Grant
+from gateway.base.core.rate import Rate, RateKind
+from gateway.base.core.usage import Usage
+from gateway.base.storage import StorageError
+from gateway.base.storage.rates import RateStore, RateTold, SlotTold
+from gateway.base.telemetry.log import log
+from gateway.dataplane.budget.limiter import Flow, Slots
+from gateway.dataplane.budget.refusal import too_fast
+
+Needs = tuple[int, int, int, int]
+"""Requests, tokens, input tokens, output tokens: in the order of `_KINDS`."""
+
+_KINDS: tuple[RateKind, ...] = ("requests", "tokens", "input_tokens", "output_tokens")
+_BYTES_PER_TOKEN = 4
+_FIRST_OUTPUT_TOKENS = 500
+_WEIGHT = 16
+"""A turn moves the usual output by a sixteenth."""
+_ALIVE_S = 2.0
+_GIVING_BACK_S = 0.04
+_GIVING_BACK_TRIES = 2
+"""A refused slot may be idle on another worker, whose clock gives it back within that time."""
+_DRY_S = 0.25
+"""How long a refusal stands for every later exchange that needs as much, without another question to the store."""
+_MOST_LIMITS = 20_000
+_LONG_AGO = -60.0
+"""For limiters that are idle whatever they did a moment ago."""
+
+
+class Limits:
+    """The limiters of one caller with one deployment. Made once per (grant, deployment)."""
+
+    __slots__ = (
+        "dry_needs", "dry_until", "flows", "line", "output_tokens", "refused_by", "refused_until", "slots", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, flows: tuple[tuple[Flow, int], ...], slots: tuple[Slots, ...]) -> None:
+        self.flows, self.slots = flows, slots
+        self.output_tokens = _FIRST_OUTPUT_TOKENS
+        self.line = asyncio.Lock()
+        self.waiting = 0
+        self.dry_until = 0.0
+        self.dry_needs: Needs = (0, 0, 0, 0)
+        self.refused_by: Flow | Slots | None = None
+        self.refused_until = 0.0
+        """When `refused_by` may have what was asked, as the store said; the past for slots: nobody knows."""
+
+    def needs(self, request_bytes: int, max_output_tokens: int, *, is_retry: bool) -> Needs:
+        """What an exchange will take, as far as can be told before it is sent. A retried turn is one request."""
+        prompt, output = request_bytes // _BYTES_PER_TOKEN + 1, self.output_tokens
+        if max_output_tokens:
+            output = min(output, max_output_tokens)
+        return (0 if is_retry else 1), prompt + output, prompt, output
+
+    def take(self, needs: Needs, now: float) -> bool:
+        """Take so much of each lease, or of none."""
+        for flow, kind in self.flows:
+            if flow.have < needs[kind]:
+                return False
+        for slots in self.slots:
+            if slots.in_use >= slots.granted:
+                return False
+        for flow, kind in self.flows:
+            flow.have -= needs[kind]
+            flow.used_at = now
+        for slots in self.slots:
+            slots.in_use += 1
+            slots.used_at = now
+        return True
+
+    def force(self, needs: Needs) -> None:
+        """Take it whatever is left: the store that would say no is not there."""
+        for flow, kind in self.flows:
+            flow.have -= needs[kind]
+        for slots in self.slots:
+            slots.in_use += 1
+
+    def headers(self, now: float) -> list[tuple[str, str]]:
+        """`x-ratelimit-*` as OpenAI names them: of each kind the limiter with the least left."""
+        found: dict[RateKind, tuple[int, Flow]] = {}
+        for flow, _ in self.flows:
+            left, kind = flow.remaining(now), flow.rate.kind
+            if kind not in found or left < found[kind][0]:
+                found[kind] = left, flow
+        headers: list[tuple[str, str]] = []
+        for kind, (left, flow) in found.items():
+            name = kind.replace("_", "-")
+            headers += (
+                (f"x-ratelimit-limit-{name}", str(flow.rate.amount)),
+                (f"x-ratelimit-remaining-{name}", str(left)),
+                (f"x-ratelimit-reset-{name}", _duration((flow.rate.burst - left) * 60 / flow.rate.amount)),
+            )
+        if self.slots:
+            left, slots = min(((one.remaining(), one) for one in self.slots), key=lambda pair: pair[0])
+            headers += (
+                ("x-ratelimit-limit-concurrency", str(slots.rate.amount)),
+                ("x-ratelimit-remaining-concurrency", str(left)),
+            )
+        return headers
+
+    def refusal(self, now: float) -> RateLimited:
+        """What whoever was refused last is told."""
+        one = self.refused_by or (
+            self.slots[0] if self.slots else self.flows[0][0]
+        )  # who only stood in line was not refused yet
+        return too_fast(one.rate, one.account_id, max(0.0, self.refused_until - now))
+
+    def is_dry(self, needs: Needs, now: float) -> bool:
+        """Whether the store has just refused as much."""
+        return now < self.dry_until and all(map(int.__ge__, needs, self.dry_needs))
+
+
+class Taken:
+    """What one exchange has taken, until it is settled."""
+
+    __slots__ = ("limits", "needs")
+
+    def __init__(self, limits: Limits, needs: Needs) -> None:
+        self.limits, self.needs = limits, needs
+
+    def settle(self, usage: Usage) -> None:
+        """Correct the guess by what the provider counted, and free the slots. Once."""
+        limits, (_, tokens, prompt, output) = self.limits, self.needs
+        used_prompt, used_output = usage.prompt_tokens(), usage.output_tokens
+        back = (0, tokens - used_prompt - used_output, prompt - used_prompt, output - used_output)
+        limits.output_tokens += (used_output - limits.output_tokens) // _WEIGHT
+        self._give_back(back)
+
+    def cancel(self) -> None:
+        """Nothing was sent: all of it goes back."""
+        self._give_back(self.needs)
+
+    def _give_back(self, units: Needs) -> None:
+        for flow, kind in self.limits.flows:
+            flow.have += units[kind]
+        for slots in self.limits.slots:
+            slots.in_use -= 1
+            self.limits.dry_until = 0.0
+
+
+class Rates:
+    """All limiters of one worker."""
+
+    def __init__(self, store: RateStore, run: str) -> None:
+        self._store, self._run = store, run
+        self._accounts: Accounts[Rate] = Accounts(())
+        self._flows: dict[str, Flow] = {}
+        self._slots: dict[str, Slots] = {}
+        self._limits: dict[tuple[int, str], tuple[Grant, Limits]] = {}
+        self._lock = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._said_at = 0.0
+        self._is_reachable = True
+        self._waiting = 0
+        self.is_on = False
+        """Whether there is any limit."""
+
+    def use(self, accounts: Accounts[Rate]) -> None:
+        """Take the limits of a policy: at the start, and after each reload. What was taken stays taken."""
+        self._accounts = accounts
+        self._limits.clear()
+        self.is_on = bool(accounts.rules)
+
+    # === the road ===
+
+    def limits_of(self, grant: Grant, deployment: str) -> Limits | None:
+        """The limiters of this caller with this deployment (`provider/model`); None where nothing limits it."""
+        found = self._limits.get((id(grant), deployment))
+        if found is None:
+            if len(self._limits) >= _MOST_LIMITS:
+                self._limits.clear()
+            found = self._limits[id(grant), deployment] = grant, self._new_limits(grant, deployment)
+        limits = found[1]
+        return limits if limits.flows or limits.slots else None
+
+    def _new_limits(self, grant: Grant, deployment: str) -> Limits:
+        flows: list[tuple[Flow, int]] = []
+        slots: list[Slots] = []
+        for rate, account_id in self._accounts.matching(grant.principal, deployment):
+            if rate.kind == "concurrency":
+                slots.append(_kept(self._slots, Slots(rate, account_id)))
+            else:
+                flow = _kept(self._flows, Flow(rate, account_id))
+                flows.append((flow, _KINDS.index(rate.kind)))
+        return Limits(tuple(flows), tuple(slots))
+
+    async def obtain(self, limits: Limits, needs: Needs, queue_ms: int, queue_requests: int) -> int:
+        """Take what the leases lack, waiting for it up to `queue_ms`; gives how many ms it waited. Raises RateLimited.
+
+        Who waits is served in the order of coming, as far as its limits are the same.
+        """
+        began = perf_counter()
+        if not queue_ms or self._waiting >= queue_requests:
+            await self._take(limits, needs, began)
+            return 0
+        self._waiting += 1
+        limits.waiting += 1
+        try:
+            async with asyncio.timeout(queue_ms / 1000), limits.line:
+                await self._take(limits, needs, began + queue_ms / 1000)
+        except TimeoutError:
+            raise limits.refusal(perf_counter()) from None
+        finally:
+            self._waiting -= 1
+            limits.waiting -= 1
+        return int((perf_counter() - began) * 1000)
+
+    async def _take(self, limits: Limits, needs: Needs, until: float) -> None:
+        tries = 0
+        while not limits.is_dry(needs, perf_counter()):
+            async with self._lock:
+                if limits.take(needs, perf_counter()):
+                    return
+                if not await self._ask_for(limits, needs):
+                    limits.force(needs)
+                    return
+                if limits.take(needs, now := perf_counter()):
+                    return
+            tries += 1
+            is_slot = isinstance(limits.refused_by, Slots)
+            wait_s = _GIVING_BACK_S if is_slot else max(0.001, limits.refused_until - now)
+            if now + wait_s > until and (not is_slot or tries > _GIVING_BACK_TRIES):
+                limits.dry_needs, limits.dry_until = needs, now + min(_DRY_S, wait_s)
+                break
+            await asyncio.sleep(wait_s)
+        raise limits.refusal(perf_counter())
+
+    # === the store ===
+
+    def tick(self, now: float) -> None:
+        """Called by the clock some 40 times a second (`now` in `perf_counter()` seconds): settle with the store in the background."""
+        if (self._task is not None and not self._task.done()) or not (self._flows or self._slots):
+            return
+        flows = [flow for flow in self._flows.values() if flow.is_due(now)]
+        slots = [slots for slots in self._slots.values() if slots.is_due(now)]
+        if now - self._said_at > _ALIVE_S:
+            self._forget()
+        elif not flows and not slots:
+            return
+        self._task = asyncio.get_running_loop().create_task(self._sync(flows, slots))
+
+    async def close(self) -> None:
+        """Give back what is left, and the store's connections."""
+        if self._task is not None:
+            await self._task
+        flows, slots = list(self._flows.values()), list(self._slots.values())
+        for flow in flows:
+            flow.used_at = _LONG_AGO
+        for one in slots:
+            one.used_at = _LONG_AGO
+        await self._sync(flows, slots)
+        await self._store.close()
+
+    async def _sync(self, flows: list[Flow], slots: list[Slots]) -> None:
+        async with self._lock:
+            self._said_at = perf_counter()
+            try:
+                await self._tell([(flow, 0) for flow in flows], [(one, 0) for one in slots])
+            except StorageError as exc:
+                self._store_failed(exc)
+                return
+            if not self._is_reachable:
+                self._is_reachable = True
+                log("info", "rate_store_back")
+
+    async def _ask_for(self, limits: Limits, needs: Needs) -> bool:
+        """Ask the store for what is lacking, and note who refused it; False when the store can't be asked."""
+        if not self._is_reachable:  # the clock's next sign of life finds out; nobody else waits for a timeout
+            return False
+        try:
+            # who leaves meanwhile does not take along what the store gives
+            rates, slots = await asyncio.shield(
+                self._tell([(flow, needs[kind]) for flow, kind in limits.flows], [(one, 1) for one in limits.slots])
+            )
+        except StorageError as exc:
+            self._store_failed(exc)
+            return False
+        refused = [(one.wait_ms, flow) for one, (flow, _) in zip(rates, limits.flows, strict=True) if one.wait_ms]
+        if refused:
+            wait_ms, limits.refused_by = max(refused, key=lambda pair: pair[0])
+            limits.refused_until = perf_counter() + wait_ms / 1000
+        else:
+            for told, one in zip(slots, limits.slots, strict=True):
+                if told.is_refused:
+                    limits.refused_by, limits.refused_until = one, 0.0
+        return True
+
+    async def _tell(
+        self, flows: list[tuple[Flow, int]], slots: list[tuple[Slots, int]]
+    ) -> tuple[list[RateTold], list[SlotTold]]:
+        now = perf_counter()
+        rate_asks = [flow.ask(need, now) for flow, need in flows]
+        slot_asks = [one.ask(need, now) for one, need in slots]
+        rates_told, slots_told = await self._store.take(self._run, rate_asks, slot_asks, int(time() * 1000))
+        now = perf_counter()
+        for (flow, _), rate_told in zip(flows, rates_told, strict=True):
+            flow.told(rate_told, now)
+        for (one, _), asked, slot_told in zip(slots, slot_asks, slots_told, strict=True):
+            one.told(asked, slot_told)
+        return rates_told, slots_told
+
+    def _forget(self) -> None:
+        """Let go of limiters that no cached Limits can use any more."""
+        used = {
+            id(one) for _, limits in self._limits.values() for one in (*limits.slots, *(f for f, _ in limits.flows))
+        }
+        self._flows = {name: flow for name, flow in self._flows.items() if id(flow) in used or flow.have}
+        self._slots = {name: one for name, one in self._slots.items() if id(one) in used or one.in_use or one.granted}
+
+    def _store_failed(self, exc: StorageError) -> None:
+        if self._is_reachable:
+            self._is_reachable = False
+            log("error", "rate_store_unreachable", error=str(exc), consequence="rate limits do not hold meanwhile")
+
+
+def _duration(seconds: float) -> str:
+    """As OpenAI writes it: `0s`, `250ms`, `17s`, `2m5s`."""
+    if seconds < 1:
+        return f"{ceil(seconds * 1000)}ms" if seconds > 0 else "0s"
+    minutes, rest = divmod(ceil(seconds), 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
+_Limiter = TypeVar("_Limiter", Flow, Slots)
+
+
+def _kept(known: dict[str, _Limiter], new: _Limiter) -> _Limiter:
+    """The limiter of that name: what it counts outlives a change of the amount."""
+    found = known.setdefault(new.name, new)
+    found.rate = new.rate
+    return found

@@ -1,0 +1,69 @@
+"""Client retries, and how many of them a session may make (DESIGN, "Denials"; decision 0013).
+
+A retry is: the same key, the same client-sent session and turn id, the same body, and the answer before was an error or cut. Without client ids
+nothing is a retry. What failed is on the node's board, so any worker knows it at the next request.
+"""
+
+from gateway import _native
+from gateway.base.core.errors import RetriesExhausted
+from gateway.base.core.session import RETRIES_OFF
+from gateway.base.storage.board import Board
+from gateway.dataplane.budget.refusal import utc_text
+
+_FAILED_MS = 15 * 60_000
+"""How long a failed turn is remembered: longer than any client's own back-off."""
+
+
+class Attempt:
+    """One exchange of a turn that the client has named. `retry` is 0 for its first try, n for the nth retry running of the session."""
+
+    __slots__ = ("_board", "_session", "_turn", "retry")
+
+    def __init__(self, board: Board, session: int, turn: int, retry: int) -> None:
+        self._board, self._session, self._turn, self.retry = board, session, turn, retry
+
+    def failed(self, now_ms: int) -> None:
+        """The answer was an error, or was cut: the same again would be a retry."""
+        until_ms = now_ms + _FAILED_MS
+        self._board.put(self._turn, 1, until_ms, now_ms)
+        self._board.put(self._session, self.retry, until_ms, now_ms)
+
+    def succeeded(self, now_ms: int) -> None:
+        """The session is well: what it retried is forgiven."""
+        if self._board.get(self._session, now_ms) is not None:
+            self._board.put(self._session, 0, 0, now_ms)
+            self._board.put(self._turn, 0, 0, now_ms)
+
+
+class Retries:
+    """Recognises retries, for one worker. `seed` keys the hashes: the same on all workers, unknown to clients."""
+
+    def __init__(self, board: Board, seed: int) -> None:
+        self._board, self._seed = board, seed
+
+    def attempt(self, key: str, session_id: str, turn_id: str, body: bytes, most: int, now_ms: int) -> Attempt:
+        """What this request is. Raises RetriesExhausted past `most` retries running (RETRIES_OFF: any number)."""
+        board, seed = self._board, self._seed
+        named = f"{key}\0{session_id}\0".encode()
+        session = _word(named, seed)
+        turn = _word(named + turn_id.encode() + _native.digest(body, seed), seed)
+        retry = 0
+        if board.get(turn, now_ms) is not None:
+            retry = (board.get(session, now_ms) or 0) + 1
+            if retry > most != RETRIES_OFF:
+                raise exhausted(session_id, most, f"the same turn has failed {retry} times", now_ms + _FAILED_MS)
+        return Attempt(board, session, turn, retry)
+
+
+def exhausted(session_id: str, most: int, what: str, until_ms: int = 0) -> RetriesExhausted:
+    """The refusal of a session that has tried too often; `until_ms` 0: until something else is asked."""
+    words = (
+        f"retry budget exhausted: {what} in this session, and {most} retries running are allowed; "
+        "ask for something else or begin a new session"
+    )
+    resets = {"resets_at": utc_text(until_ms), "resets_at_s": until_ms // 1000} if until_ms else {}
+    return RetriesExhausted(words, level="session", id=session_id, limit=most, rule="retries_per_session", **resets)
+
+
+def _word(data: bytes, seed: int) -> int:
+    return int.from_bytes(_native.digest(data, seed)[:8])
