@@ -8,9 +8,16 @@ The names with an underscore are types for annotations (`if TYPE_CHECKING`); the
 from collections.abc import Sequence
 from typing import Final, Literal, Self, TypeAlias, final
 
+from typing_extensions import disjoint_base
+
 __all__ = [
     "DecodeError",
+    "Gauge",
     "JsonError",
+    "Lease",
+    "LeaseGroup",
+    "Meter",
+    "MeterGroup",
     "Needles",
     "Sealer",
     "Upstream",
@@ -148,6 +155,97 @@ class Sealer:
 
     def open(self, label: bytes, sealed: bytes) -> bytes | None:
         """What was sealed under the same key and label; None for anything else."""
+
+@disjoint_base
+class Lease:
+    """What a worker has leased of one budget, in nano-USD. For subclasses with an `__init__` of their own.
+
+    Numbers here and below are 64 bit: what is set beyond raises OverflowError, what is added stops at the ends.
+    """
+
+    granted: int
+    spent: int
+    held: int
+
+    def __new__(cls, *_args: object, **_kwargs: object) -> Self:
+        """All numbers are 0, whatever is given."""
+
+    @property
+    def free(self) -> int:
+        """What of it nobody holds: granted - spent - held."""
+
+@final
+class LeaseGroup:
+    """The leases that one exchange is counted in: those that it needs money of, and those that only count. A lease may be in many groups."""
+
+    def __new__(cls, hard: Sequence[Lease], soft: Sequence[Lease]) -> Self: ...
+    def take(self, hard_nusd: int, soft_nusd: int) -> bool:
+        """Hold so much of each, if each hard lease has it free; else nothing."""
+
+    def settle(self, hard_nusd: int, soft_nusd: int, cost_nusd: int) -> None:
+        """Give a hold back and count what was spent, in each."""
+
+@disjoint_base
+class Meter:
+    """What a worker knows of one rate limit: `amount` units a minute, `burst` at once. For subclasses with an `__init__` of their own."""
+
+    have: int
+    """Leased, and may be given out; below zero it is what was used beyond the lease."""
+    left: int
+    """What the store had left at `told_at`."""
+    amount: int
+    burst: int
+    told_at: float
+    """`perf_counter()` seconds, as `used_at` and each `now`; 0 before the store has told anything."""
+    used_at: float
+
+    def __new__(cls, *_args: object, **_kwargs: object) -> Self:
+        """All numbers are 0, whatever is given."""
+
+    def remaining(self, now: float) -> int:
+        """What may still come at once: have, left, and what was refilled since `told_at`; 0 to `burst`."""
+
+@disjoint_base
+class Gauge:
+    """What a worker knows of one limit of what is open at one moment. For subclasses with an `__init__` of their own."""
+
+    granted: int
+    """Leased."""
+    in_use: int
+    left: int
+    """What the store had left."""
+    amount: int
+    used_at: float
+
+    def __new__(cls, *_args: object, **_kwargs: object) -> Self:
+        """All numbers are 0, whatever is given."""
+
+    def remaining(self) -> int:
+        """What may still be opened: left + granted - in_use, at least 0."""
+
+@final
+class MeterGroup:
+    """The meters and gauges that limit one exchange."""
+
+    def __new__(cls, meters: Sequence[tuple[Meter, int]], gauges: Sequence[Gauge]) -> Self:
+        """Each meter with its kind: 0 requests, 1 tokens, 2 input tokens, 3 output tokens. Raises ValueError for another."""
+
+    def take(self, requests: int, tokens: int, input_tokens: int, output_tokens: int, now: float) -> bool:
+        """Take the units of its kind from each meter and open one of each gauge, if all have them; else nothing."""
+
+    def force(self, requests: int, tokens: int, input_tokens: int, output_tokens: int) -> None:
+        """As `take`, whatever they have; `used_at` stays."""
+
+    def give_back(self, requests: int, tokens: int, input_tokens: int, output_tokens: int) -> None:
+        """Put units back (fewer than none: take more), and close one of each gauge."""
+
+    def stamp(self, headers: list[tuple[str, str]], now: float) -> None:
+        """Replace every `x-ratelimit-*` of `headers` (names in lower case) by ours, at the end, as OpenAI names them.
+
+        Of each kind, and of the gauges, the one with the least remaining counts (the first of several): `x-ratelimit-limit-tokens`
+        is its amount, `-remaining-` what remains, `-reset-` the time until it is full: `0s`, `250ms`, `17s`, `2m5s`, rounded up.
+        Kinds in their order, then `concurrency`, which has no reset.
+        """
 
 _Tap: TypeAlias = Literal[
     "none", "openai.responses", "openai.chat", "anthropic.messages", "gemini.generate", "bedrock.converse"

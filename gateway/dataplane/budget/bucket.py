@@ -1,11 +1,14 @@
 """One bucket as a worker holds it: its lease, what was spent and is held of it, and what the store last said of the others.
 
-Amounts are cumulative over the worker's run, in nano-USD, as in base/storage/leases.py.
+Amounts are cumulative over the worker's run, in nano-USD, as in base/storage/leases.py. Those that each exchange changes are native
+(`_native.Lease`: granted, spent, held, free), so that five levels cost no more than one.
 """
 
 from enum import IntEnum
 
-from gateway.base.core.budget import UNLIMITED, Span, Window, bucket_name
+from gateway import _native
+from gateway.base.core.budget import Span, Window, bucket_name
+from gateway.base.core.period import last_span
 
 SYNC_S = 0.25
 _TIGHT_SYNC_S = 0.05
@@ -27,12 +30,13 @@ class Stage(IntEnum):
 _STAGE = {"warn": Stage.WARN, "downgrade": Stage.DOWNGRADE, "limit": Stage.OVER, "pause": Stage.SPENT}
 
 
-class Bucket:
-    """`free` is what may be held at once. `first_frames` and `is_fresh` are told with the first sync only."""
+class Bucket(_native.Lease):
+    """`free` is what may be held at once. `first_frames` and `is_fresh` are told with the first sync only;
+    `is_untold`: the last report did not reach the store."""
 
     __slots__ = (
-        "account_id", "dry_need_nusd", "dry_until", "first_frames", "granted", "held", "is_fresh",
-        "is_ready", "is_tight", "name", "others_spent", "peak_held", "rollover", "rolls_from", "span", "spent", "spent_told", "synced_at",
+        "account_id", "dry_need_nusd", "dry_until", "first_frames", "is_fresh",
+        "is_ready", "is_tight", "is_untold", "name", "others_spent", "peak_held", "rollover", "rolls_from", "span", "spent_told", "synced_at",
         "window",
     )  # fmt: skip
 
@@ -40,25 +44,25 @@ class Bucket:
         self.span = span
         self.account_id = account_id
         self.name = bucket_name(window, account_id, span)
-        self.granted = self.spent = self.held = self.others_spent = self.rollover = self.peak_held = self.spent_told = 0
+        self.others_spent = self.rollover = self.peak_held = self.spent_told = 0
         self.first_frames = first_frames
         self.is_fresh = first_frames > 0
-        self.is_ready = self.is_tight = False
+        self.is_ready = self.is_tight = self.is_untold = False
         self.synced_at = 0.0
         self.dry_need_nusd = self.dry_until = 0.0
-        self.rolls_from = ""
-        self.window = window
-        """Its terms: a new policy sets them anew, and the state stays."""
+        self.use(window)
 
-    @property
-    def free(self) -> int:
-        """What of the lease nobody holds."""
-        return self.granted - self.spent - self.held
+    def use(self, window: Window) -> None:
+        """Take its terms, at the start and from each new policy; the state stays."""
+        self.window = window
+        is_rolling = window.rollover_nusd > 0 and window.period != "total"
+        last = last_span(window.period, window.zone, self.span.start_ms) if is_rolling else None
+        self.rolls_from = bucket_name(window, self.account_id, last) if last else ""
 
     @property
     def sync_every_s(self) -> float:
         """How long the store may not have heard of it."""
-        return _TIGHT_SYNC_S if self.is_tight else SYNC_S
+        return _TIGHT_SYNC_S if self.is_tight and self.window.is_hard else SYNC_S
 
     @property
     def spent_by_all(self) -> int:
@@ -68,10 +72,6 @@ class Bucket:
     def limit(self, now_ms: int) -> int:
         """The limit in force: raises and rollover included."""
         return self.window.limit_at(now_ms) + self.rollover
-
-    def asked_ceiling(self, now_ms: int) -> int:
-        """What leases may come to together, without rollover; UNLIMITED for soft budgets."""
-        return self.window.limit_at(now_ms) if self.window.is_hard else UNLIMITED
 
     def stage(self, now_ms: int) -> Stage:
         """Where the bucket stands."""

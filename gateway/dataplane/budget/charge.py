@@ -1,5 +1,8 @@
 """The buckets that one caller's exchanges with one deployment are counted in, and what an exchange holds of them."""
 
+from collections.abc import Callable
+
+from gateway import _native
 from gateway.dataplane.budget.bucket import Bucket, Stage
 
 _WEIGHT = 16
@@ -20,8 +23,10 @@ class Charge:
         "is_touched",
         "mean",
         "seen_turn",
+        "settle",
         "soft",
         "stage",
+        "take",
         "until_ms",
     )
 
@@ -29,6 +34,11 @@ class Charge:
         self.buckets = buckets
         self.hard = tuple(b for b in buckets if b.window.is_hard)
         self.soft = tuple(b for b in buckets if not b.window.is_hard)
+        group = _native.LeaseGroup(self.hard, self.soft)
+        self.take: Callable[[int, int], bool] = group.take
+        """Hold so much (hard, soft) of each hard bucket's lease and of each soft bucket, or of none."""
+        self.settle: Callable[[int, int, int], None] = group.settle
+        """Give so much (hard, soft) back, and count a cost in all."""
         self.is_known = all(bucket.synced_at for bucket in buckets)
         self.until_ms = until_ms
         self.generation = generation
@@ -36,17 +46,6 @@ class Charge:
         self.seen_turn = -1
         self.is_touched = False
         self.mean = self.deviation = 0
-
-    def take(self, hard_nusd: int, soft_nusd: int) -> bool:
-        """Hold so much of each hard bucket's lease, or of none."""
-        for bucket in self.hard:
-            if bucket.granted - bucket.spent - bucket.held < hard_nusd:
-                return False
-        for bucket in self.hard:
-            bucket.held += hard_nusd
-        for bucket in self.soft:
-            bucket.held += soft_nusd
-        return True
 
     def expected_nusd(self, first_guess: int) -> int:
         """What an exchange of this caller with this model is likely to cost at most: learned from those before it."""

@@ -12,7 +12,7 @@ from time import perf_counter, time
 from gateway.base.core.accounts import Accounts
 from gateway.base.core.budget import Span, Window, bucket_name
 from gateway.base.core.errors import BudgetUnproven
-from gateway.base.core.period import last_span, span_at
+from gateway.base.core.period import span_at
 from gateway.base.core.principal import Grant, Principal
 from gateway.base.storage import StorageError
 from gateway.base.storage.leases import Ask, LeaseStore, Told
@@ -48,17 +48,20 @@ class Hold:
     def settle(self, cost_nusd: int, principal: Principal, deployment: str, at_ms: int) -> None:
         """Give the hold back and count the cost, under the policy in force now. Once per hold."""
         charge, wallet = self.charge, self.wallet
-        for bucket in charge.hard:
-            bucket.held -= self.hard_nusd
-            bucket.dry_until = 0.0
-        for bucket in charge.soft:
-            bucket.held -= self.soft_nusd
-        if cost_nusd:
-            if charge.generation != wallet.generation:
-                charge = wallet.joined(charge, principal, deployment, at_ms)
-            wallet.spend(charge, cost_nusd)
-        else:
+        if wallet.dry:
+            for bucket in wallet.dry.intersection(charge.hard):
+                bucket.dry_until = 0.0
+                wallet.dry.discard(bucket)
+        if not cost_nusd:
+            charge.settle(self.hard_nusd, self.soft_nusd, 0)
             wallet.touch(charge)
+        elif charge.generation == wallet.generation:
+            charge.settle(self.hard_nusd, self.soft_nusd, cost_nusd)
+            charge.learn(cost_nusd)
+            wallet.touch(charge)
+        else:
+            charge.settle(self.hard_nusd, self.soft_nusd, 0)
+            wallet.spend(wallet.joined(charge, principal, deployment, at_ms), cost_nusd)
 
 
 class Wallet:
@@ -66,7 +69,7 @@ class Wallet:
 
     def __init__(self, store: LeaseStore, node: str, run: str, written: Callable[[], int]) -> None:
         self._store, self._node, self._run, self._written = store, node, run, written
-        self._accounts = Accounts(())
+        self._accounts: Accounts[Window] = Accounts(())
         self._since: dict[str, tuple[int, int]] = {}
         self._buckets: dict[str, Bucket] = {}
         self._leaving: list[Bucket] = []
@@ -79,13 +82,15 @@ class Wallet:
         self.generation = 0
         self.turn = 0
         self.touched: list[Charge] = []
+        self.dry: set[Bucket] = set()
+        """Those that refused somebody a moment ago: their refusal stands until something is settled."""
         self.is_on = False
         """Whether any exchange can be counted at all."""
 
-    def use(self, accounts: Accounts, now_ms: int) -> None:
+    def use(self, accounts: Accounts[Window], now_ms: int) -> None:
         """Take the windows of a policy: at the start, and after each reload. State of what stays is kept."""
         frames, since = self._written(), {}
-        for window in accounts.windows:
+        for window in accounts.rules:
             kept = self._since.get(window.name)
             if (
                 kept is not None
@@ -97,10 +102,10 @@ class Wallet:
         self._since = since
         for bucket in list(self._buckets.values()):
             terms = (bucket.window.models, bucket.window.period, bucket.window.zone)
-            governing = accounts.windows_of(bucket.window.level, bucket.account_id)
+            governing = accounts.rules_of(bucket.window.level, bucket.account_id)
             found = next((w for w in governing if (w.models, w.period, w.zone) == terms), None)
             if found is not None:
-                bucket.window = found
+                bucket.use(found)
             else:  # if it comes again it counts from there on, in a row that begins anew
                 bucket.peak_held = 0  # nothing of it is kept
                 self._leaving.append(self._buckets.pop(bucket.name))
@@ -108,7 +113,7 @@ class Wallet:
         self._charges.clear()
         self.generation += 1
         self.turn += 1
-        self.is_on = bool(accounts.windows)
+        self.is_on = bool(accounts.rules)
 
     # === the road ===
 
@@ -131,8 +136,7 @@ class Wallet:
 
     def spend(self, charge: Charge, cost_nusd: int) -> None:
         """Count a cost in the buckets of `charge`."""
-        for bucket in charge.buckets:
-            bucket.spent += cost_nusd
+        charge.settle(0, 0, cost_nusd)
         charge.learn(cost_nusd)
         self.touch(charge)
 
@@ -164,8 +168,6 @@ class Wallet:
         since_ms, frames = self._since[window.name]
         # counted from the middle of the period, it has a past: that is in the ledger
         bucket = self._buckets[name] = Bucket(window, account_id, span, frames if span.start_ms < since_ms else 0)
-        if window.rollover_nusd and window.period != "total":
-            bucket.rolls_from = bucket_name(window, account_id, last_span(window.period, window.zone, span.start_ms))
         self._leaving = [other for other in self._leaving if other.name != name]
         return bucket
 
@@ -210,6 +212,7 @@ class Wallet:
                 ):
                     bucket = self._buckets[one.bucket]
                     bucket.dry_need_nusd, bucket.dry_until = least_nusd, perf_counter() + _DRY_S
+                    self.dry.add(bucket)
                     raise spent_out(bucket, began_ms, least_nusd)
             if is_last:
                 raise _unproven(charge, "what it has spent is not known yet")
@@ -243,7 +246,7 @@ class Wallet:
             self._task = asyncio.get_running_loop().create_task(self._sync(due))
 
     def _due(self, now: float) -> list[Bucket]:
-        """Buckets that have something to say: in the tight zone, or with idle money, sooner."""
+        """Buckets in which something happened or that have idle money; once a second also those with open exchanges."""
         due: dict[str, Bucket] = {}
         waiting = []
         for charge in self.touched:
@@ -259,8 +262,11 @@ class Wallet:
                 charge.is_touched = False
         self.touched = waiting
         for bucket in (*self._buckets.values(), *self._leaving):
-            if bucket.window.is_hard and bucket.free > 0 and now - bucket.synced_at >= bucket.sync_every_s:
+            silent_s = now - bucket.synced_at
+            if silent_s >= bucket.sync_every_s and (bucket.is_untold or (bucket.window.is_hard and bucket.free > 0)):
                 due[bucket.name] = bucket
+            elif bucket.held and bucket.window.is_hard and silent_s >= _ALIVE_S:
+                due[bucket.name] = bucket  # a store that has lost its memory must hear of it before it grants again
         return list(due.values())
 
     async def _sync(self, due: list[Bucket]) -> None:
@@ -269,6 +275,8 @@ class Wallet:
             try:
                 await self._tell(due)
             except StorageError as exc:
+                for bucket in due:
+                    bucket.is_untold = True
                 self._store_failed(exc)
                 return
             if not self._is_reachable:
@@ -279,7 +287,7 @@ class Wallet:
     async def _tell(self, buckets: list[Bucket]) -> None:
         now_ms = int(time() * 1000)
         asks = [self._ask(bucket, now_ms) for bucket in buckets]
-        self._apply(buckets, await self._store.sync(self._node, self._run, asks, now_ms))
+        self._apply(buckets, asks, await self._store.sync(self._node, self._run, asks, now_ms))
 
     def _forget(self, now_ms: int) -> None:
         """Let go of buckets that nobody will count in any more."""
@@ -294,7 +302,7 @@ class Wallet:
         now_ms = int(time() * 1000)
         asks = [self._ask(bucket, now_ms, max(0, hold_nusd - bucket.free), hold_nusd) for bucket in charge.hard]
         told = await self._store.sync(self._node, self._run, asks, now_ms)
-        self._apply(charge.hard, told)
+        self._apply(charge.hard, asks, told)
         return told
 
     def _ask(self, bucket: Bucket, now_ms: int, need_nusd: int = 0, hold_nusd: int = 0) -> Ask:
@@ -303,6 +311,10 @@ class Wallet:
         bucket.peak_held = max(bucket.held + hold_nusd, bucket.peak_held * 3 // 4)
         free = max(0, bucket.free)
         slack = free if is_needed else 0 if bucket.is_tight else min(free, bucket.peak_held * _KEPT_PEAKS)
+        if is_needed:
+            extra = hold_nusd * _AHEAD_HOLDS
+        else:
+            extra = max(0, bucket.held - slack) if window.is_hard and not bucket.is_tight else 0
         bucket.spent_told = bucket.spent
         bucket.granted = min(
             bucket.granted, bucket.spent + bucket.held + slack
@@ -311,13 +323,13 @@ class Wallet:
             bucket=bucket.name,
             window=window.name,
             label=bucket.span.label,
-            ceiling_nusd=bucket.asked_ceiling(now_ms),
+            ceiling_nusd=window.limit_at(now_ms),
             spent_nusd=bucket.spent,
             held_nusd=bucket.held,
             granted_nusd=bucket.granted,
             keep_nusd=max(bucket.granted, bucket.spent + bucket.held),
             need_nusd=need_nusd,
-            extra_nusd=hold_nusd * _AHEAD_HOLDS if is_needed else 0 if bucket.is_tight else max(0, bucket.held - slack),
+            extra_nusd=extra,
             first_frames=bucket.first_frames,
             is_fresh=bucket.is_fresh,
             rolls_from=bucket.rolls_from,
@@ -325,14 +337,15 @@ class Wallet:
             rolls_cap_nusd=window.rollover_nusd if bucket.rolls_from else 0,
         )
 
-    def _apply(self, buckets: Iterable[Bucket], told: list[Told]) -> None:
-        now, now_ms = perf_counter(), int(time() * 1000)
-        for bucket, one in zip(buckets, told, strict=True):
+    def _apply(self, buckets: Iterable[Bucket], asks: list[Ask], told: list[Told]) -> None:
+        now = perf_counter()
+        for bucket, ask, one in zip(buckets, asks, told, strict=True):
             bucket.granted = one.granted_nusd
             bucket.others_spent = one.spent_nusd - bucket.spent_told
             bucket.is_ready, bucket.is_tight, bucket.is_fresh = one.is_ready, one.is_tight, False
-            asked = bucket.asked_ceiling(now_ms)
-            bucket.rollover = max(0, one.ceiling_nusd - asked) if bucket.rolls_from and asked >= 0 else 0
+            bucket.is_untold = False
+            if one.is_ready:  # before, the last period may lack what was spent in it
+                bucket.rollover = one.ceiling_nusd - ask.ceiling_nusd
             bucket.synced_at = now
         self.turn += 1
 

@@ -42,20 +42,11 @@ _USUAL_TURN = (10_000, 500)
 """Prompt and output tokens by which two models' prices are compared."""
 
 
-def unknown(ex: Exchange, wallet: Wallet, asked: Deployment) -> Coroutine[None, None, None] | None:
-    """What must be awaited before `admit`: the store's word on buckets that this worker has just met; nearly always None."""
-    assert ex.grant is not None
-    charge = wallet.charge_for(ex.grant, asked.name, int(ex.started_at * 1000))
-    return None if charge is None or charge.is_known else wallet.ask_about(charge)
-
-
-def admit(ex: Exchange, wallet: Wallet, asked: Deployment, resolve: Resolve) -> tuple[Deployment, Charge | None]:
+def admit(
+    ex: Exchange, wallet: Wallet, asked: Deployment, charge: Charge, resolve: Resolve
+) -> tuple[Deployment, Charge | None]:
     """The deployment that the budgets allow, and what it is counted in. Raises BudgetExceeded."""
-    assert ex.grant is not None
     now_ms = int(ex.started_at * 1000)
-    charge = wallet.charge_for(ex.grant, asked.name, now_ms)
-    if charge is None:
-        return asked, None
     stage = charge.stage_at(wallet.turn, now_ms)
     if stage < Stage.DOWNGRADE:
         return asked, charge

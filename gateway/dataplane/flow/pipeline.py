@@ -25,9 +25,9 @@ from gateway.base.storage.board import Board
 from gateway.base.storage.leases import LeaseStore
 from gateway.base.storage.rates import RateStore
 from gateway.base.telemetry.log import log
-from gateway.dataplane.budget import Rates, Wallet
+from gateway.dataplane.budget import Charge, Rates, Wallet
 from gateway.dataplane.flow import refuse
-from gateway.dataplane.flow.admit import admit, hold, pace, unknown
+from gateway.dataplane.flow.admit import admit, hold, pace
 from gateway.dataplane.flow.assemble import Policy
 from gateway.dataplane.flow.exchange import ClientLeft, Exchange, Headers, Incoming, Reply, new_exchange
 from gateway.dataplane.flow.fetch import Fetched, Fetcher
@@ -198,11 +198,13 @@ class Pipeline:
         # plan and admit (guard comes before them)
         self.sessions.recognise(ex, route, peeked)
         deployment = self._deployment(ex, route, ex.model_requested)
-        charge = None
+        charge: Charge | None = None
         if self.wallet.is_on and route.is_billable:
-            if (asking := unknown(ex, self.wallet, deployment)) is not None:
-                await self._waited(ex, asking)
-            deployment, charge = admit(ex, self.wallet, deployment, partial(self._deployment, ex, route))
+            charge = self.wallet.charge_for(grant, deployment.name, int(ex.started_at * 1000))
+            if charge is not None:
+                if not charge.is_known:  # this worker has just met one of its buckets
+                    await self._waited(ex, self.wallet.ask_about(charge))
+                deployment, charge = admit(ex, self.wallet, deployment, charge, partial(self._deployment, ex, route))
         ex.deployment = deployment
         if self.rates.is_on and route.is_billable and (queueing := pace(ex, self.rates, peeked)) is not None:
             await (self._watched(ex, queueing) if policy.queue_ms else self._waited(ex, queueing))

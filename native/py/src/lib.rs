@@ -2,12 +2,15 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "PyO3 gives arguments by value")]
 
+mod cells;
 mod chain;
 mod completions;
 mod digest;
 mod errors;
 mod framing;
 mod json;
+mod leases;
+mod meters;
 mod needles;
 mod seal;
 mod upstream;
@@ -34,6 +37,11 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<seal::Sealer>()?;
     module.add_class::<upstream::Upstream>()?;
     module.add_class::<needles::Needles>()?;
+    module.add_class::<leases::Lease>()?;
+    module.add_class::<leases::LeaseGroup>()?;
+    module.add_class::<meters::Meter>()?;
+    module.add_class::<meters::Gauge>()?;
+    module.add_class::<meters::MeterGroup>()?;
     module.add_function(wrap_pyfunction!(json::scan_object, module)?)?;
     module.add_function(wrap_pyfunction!(json::find_path, module)?)?;
     module.add_function(wrap_pyfunction!(json::conversation_digest, module)?)?;

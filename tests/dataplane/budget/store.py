@@ -2,7 +2,9 @@
 
 import asyncio
 
+from gateway.base.core.budget import UNLIMITED
 from gateway.base.storage import StorageError
+from gateway.base.storage.grants import rollover
 from gateway.base.storage.leases import Ask, Told
 
 
@@ -20,6 +22,11 @@ class MemoryStore:
     def committed(self, bucket: str) -> int:
         return self.before.get(bucket, 0) + sum(self.granted[bucket, run] for run in self.rows.get(bucket, {}))
 
+    def ceiling(self, ask: Ask) -> int:
+        if not ask.rolls_from or ask.ceiling_nusd == UNLIMITED:
+            return ask.ceiling_nusd
+        return ask.ceiling_nusd + rollover(ask, self.committed(ask.rolls_from))
+
     async def sync(self, node: str, run: str, asks: list[Ask], now_ms: int) -> list[Told]:
         del node
         await asyncio.sleep(0)
@@ -33,10 +40,12 @@ class MemoryStore:
         short = {
             ask.bucket
             for ask in asks
-            if ask.need_nusd and ask.ceiling_nusd >= 0 and self.committed(ask.bucket) + ask.need_nusd > ask.ceiling_nusd
+            if ask.need_nusd
+            and ask.ceiling_nusd >= 0
+            and self.committed(ask.bucket) + ask.need_nusd > self.ceiling(ask)
         }
         for ask in asks:
-            left = ask.ceiling_nusd - self.committed(ask.bucket) if ask.ceiling_nusd >= 0 else 1 << 60
+            left = self.ceiling(ask) - self.committed(ask.bucket) if ask.ceiling_nusd >= 0 else 1 << 60
             if short or not self.is_ready:
                 continue
             extra = 0 if left - ask.need_nusd < 16 * ask.need_nusd else min(ask.extra_nusd, (left - ask.need_nusd) // 8)
@@ -61,7 +70,7 @@ class MemoryStore:
             is_tight,
             spent,
             committed,
-            ask.ceiling_nusd,
+            self.ceiling(ask),
             sum(idle.values()),
             min((self.synced_ms[other] for other in idle), default=0),
         )

@@ -13,6 +13,7 @@ from gateway.base.core.budget import UNLIMITED, Downgrade, Window
 from gateway.base.core.errors import BudgetExceeded, BudgetUnproven
 from gateway.base.core.principal import Grant, Principal
 from gateway.dataplane.budget import Hold, Stage, Wallet
+from gateway.dataplane.budget.bucket import SYNC_S
 from tests.dataplane.budget.store import MemoryStore
 
 USD = 1_000_000_000
@@ -61,7 +62,11 @@ def settle(hold: Hold, cost: int) -> None:
 
 
 async def ticked(wallet: Wallet, later_s: float = 1.0) -> None:
-    wallet.tick(perf_counter() + later_s)
+    await ticked_at(wallet, perf_counter() + later_s)
+
+
+async def ticked_at(wallet: Wallet, now_s: float) -> None:
+    wallet.tick(now_s)
     if wallet._task is not None:
         await wallet._task
 
@@ -281,3 +286,92 @@ async def test_pause_off_only_counts() -> None:
     charge = wallet.charge_for(ALICE, "openai/gpt-5", NOW_MS)
     assert charge is not None
     assert charge.stage_at(wallet.turn, NOW_MS) is Stage.OVER
+
+
+@pytest.mark.parametrize("is_hard", [True, False], ids=["hard", "soft"])
+@looped
+async def test_what_rolled_over_is_part_of_the_limit(is_hard: bool) -> None:
+    store = MemoryStore()
+    store.before["team:platform||monthly|UTC|2026-10-01"] = 4 * USD
+    wallet = wallet_of(store, window(10 * USD, is_hard=is_hard, rollover_nusd=5 * USD))
+    store.before["team:platform||monthly|UTC|2026-11-01"] = 14 * USD
+    settle(await took(wallet, 1 if is_hard else 0), 1)
+    await ticked(wallet)
+    (bucket,) = wallet._buckets.values()
+    assert bucket.limit(NOW_MS) == 15 * USD
+    assert bucket.stage(NOW_MS) is Stage.WARN
+
+
+@looped
+async def test_a_limit_that_is_edited_while_the_store_is_asked_rolls_nothing_over() -> None:
+    store = MemoryStore()
+    store.before["team:platform||monthly|UTC|2026-10-01"] = 18 * USD
+    wallet = wallet_of(store, window(20 * USD, rollover_nusd=5 * USD))
+    settle(await took(wallet, 1), 1)
+    wallet.tick(perf_counter() + 1)
+    await asyncio.sleep(0)  # the ask is out, the answer is not here
+    wallet.use(Accounts((window(10 * USD, rollover_nusd=5 * USD),)), NOW_MS)
+    assert wallet._task is not None
+    await wallet._task
+    (bucket,) = wallet._buckets.values()
+    assert bucket.limit(NOW_MS) == 12 * USD
+
+
+@looped
+async def test_a_soft_budget_takes_no_lease_and_is_never_tight() -> None:
+    store = MemoryStore()
+    wallet = wallet_of(store, window(10 * USD, is_hard=False, rollover_nusd=5 * USD))
+    for _ in range(8):  # far past its limit, with open exchanges
+        settle(await took(wallet, 0, 3 * USD), 2 * USD)
+        await took(wallet, 0, 3 * USD)
+        await ticked(wallet)
+        (bucket,) = wallet._buckets.values()
+        (row,) = store.rows[bucket.name].values()
+        assert (row.need_nusd, row.extra_nusd) == (0, 0)
+    assert bucket.is_tight
+    assert bucket.sync_every_s == SYNC_S
+
+
+@looped
+async def test_an_edit_begins_and_ends_rollover_in_the_middle_of_a_period() -> None:
+    store = MemoryStore()
+    wallet = wallet_of(store, window(10 * USD))
+    settle(await took(wallet, 1), 1)
+    (bucket,) = wallet._buckets.values()
+    wallet.use(Accounts((window(10 * USD, rollover_nusd=5 * USD),)), NOW_MS)
+    settle(await took(wallet, 1), 1)
+    await ticked(wallet)
+    assert bucket.limit(NOW_MS) == 15 * USD
+    wallet.use(Accounts((window(10 * USD),)), NOW_MS)
+    settle(await took(wallet, 1), 1)
+    await ticked(wallet, 2.0)
+    assert bucket.limit(NOW_MS) == 10 * USD
+    (row,) = store.rows[bucket.name].values()
+    assert row.rolls_from == "", "else nothing is granted before the last period is adopted, which nobody does"
+
+
+@looped
+async def test_what_open_exchanges_hold_is_said_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that lost its memory must hear of it before it grants anything again."""
+    store, now = MemoryStore(), [1_000.0]
+    monkeypatch.setattr("gateway.dataplane.budget.wallet.perf_counter", lambda: now[0])
+    wallet = wallet_of(store, window(10 * USD))
+    (bucket,) = (await took(wallet, 10 * USD)).charge.buckets
+    assert bucket.free == 0
+    store.rows.clear()
+    now[0] += 1.1
+    await ticked_at(wallet, now[0])
+    assert store.rows[bucket.name]["run-1"].held_nusd == 10 * USD
+
+
+@looped
+async def test_what_was_spent_while_the_store_was_down_is_told_when_it_is_back() -> None:
+    store = MemoryStore()
+    wallet = wallet_of(store, window(10 * USD, is_hard=False))
+    settle(await took(wallet, 0, USD), USD)
+    store.is_down = True
+    await ticked(wallet)
+    store.is_down = False
+    await ticked(wallet, 2.0)
+    (bucket,) = wallet._buckets.values()
+    assert store.rows[bucket.name]["run-1"].spent_nusd == USD

@@ -1,0 +1,376 @@
+"""Leases, meters and gauges against their Python twins: the loops over accounts as they are meant."""
+
+import gc
+import weakref
+from fractions import Fraction
+from math import ceil
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import _native
+
+I64 = 2**63
+_LEASE = ("granted", "spent", "held")
+_METER = ("have", "left", "amount", "burst", "told_at", "used_at")
+_GAUGE = ("granted", "in_use", "left", "amount", "used_at")
+_NAMES = ("requests", "tokens", "input-tokens", "output-tokens")
+
+_amounts = st.integers(-(2**40), 2**40) | st.integers(-20, 20)
+_rates = st.integers(1, 2**40) | st.integers(1, 20)
+_seconds = st.floats(0, 1e6) | st.just(0.0)
+_units = st.tuples(_amounts, _amounts, _amounts, _amounts)
+_lease = st.fixed_dictionaries(dict.fromkeys(_LEASE, _amounts))
+_meter = st.fixed_dictionaries(
+    {"have": _amounts, "left": _amounts, "amount": _rates, "burst": _rates, "told_at": _seconds, "used_at": _seconds}
+)
+_gauge = st.fixed_dictionaries(
+    {"granted": _amounts, "in_use": _amounts, "left": _amounts, "amount": _rates, "used_at": _seconds}
+)
+_kinds = st.integers(0, 3)
+
+
+class _Bucket(_native.Lease):
+    """A subclass as the gateway has them."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str, *, held: int = 0) -> None:
+        self.name = name
+        self.held = held
+
+
+def _made(cls: type, values: dict[str, Any]) -> Any:
+    made = cls()
+    for name, value in values.items():
+        setattr(made, name, value)
+    return made
+
+
+def _state(ones: list[Any], names: tuple[str, ...]) -> list[tuple[Any, ...]]:
+    return [tuple(getattr(one, name) for name in names) for one in ones]
+
+
+# === the twins ===
+
+
+def _free(lease: Any) -> int:
+    return int(lease.granted - lease.spent - lease.held)
+
+
+def _take_leases(hard: list[Any], soft: list[Any], hard_nusd: int, soft_nusd: int) -> bool:
+    if any(_free(lease) < hard_nusd for lease in hard):
+        return False
+    for lease in hard:
+        lease.held += hard_nusd
+    for lease in soft:
+        lease.held += soft_nusd
+    return True
+
+
+def _settle(hard: list[Any], soft: list[Any], hard_nusd: int, soft_nusd: int, cost_nusd: int) -> None:
+    for lease in hard:
+        lease.held -= hard_nusd
+    for lease in soft:
+        lease.held -= soft_nusd
+    for lease in (*hard, *soft):
+        lease.spent += cost_nusd
+
+
+def _remaining(meter: Any, now: float) -> int:
+    refilled = int((now - meter.told_at) * meter.amount / 60) if meter.told_at else 0
+    return max(0, min(meter.burst, meter.left + refilled + meter.have))
+
+
+def _unopened(gauge: Any) -> int:
+    return max(0, gauge.left + gauge.granted - gauge.in_use)
+
+
+def _duration(seconds: Fraction) -> str:
+    if seconds <= Fraction(999, 1000):
+        return f"{ceil(seconds * 1000)}ms" if seconds > 0 else "0s"
+    minutes, rest = divmod(ceil(seconds), 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
+def _headers(meters: list[tuple[Any, int]], gauges: list[Any], now: float) -> list[tuple[str, str]]:
+    headers = []
+    for kind, name in enumerate(_NAMES):
+        of_kind = [meter for meter, its in meters if its == kind]
+        if of_kind:
+            meter = min(of_kind, key=lambda one: _remaining(one, now))
+            left = _remaining(meter, now)
+            reset = _duration(Fraction((meter.burst - left) * 60, meter.amount))
+            headers += [
+                (f"x-ratelimit-limit-{name}", str(meter.amount)),
+                (f"x-ratelimit-remaining-{name}", str(left)),
+                (f"x-ratelimit-reset-{name}", reset),
+            ]
+    if gauges:
+        gauge = min(gauges, key=_unopened)
+        headers += [
+            ("x-ratelimit-limit-concurrency", str(gauge.amount)),
+            ("x-ratelimit-remaining-concurrency", str(_unopened(gauge))),
+        ]
+    return headers
+
+
+# === numbers ===
+
+
+@pytest.mark.parametrize(("cls", "names"), [(_native.Lease, _LEASE), (_native.Meter, _METER), (_native.Gauge, _GAUGE)])
+def test_all_numbers_are_0_at_first_and_can_be_set(cls: Any, names: tuple[str, ...]) -> None:
+    one = cls("whatever", is_given=True)
+    assert [getattr(one, name) for name in names] == [0] * len(names)
+    for at, name in enumerate(names):
+        setattr(one, name, at + 1)
+    assert [getattr(one, name) for name in names] == list(range(1, len(names) + 1))
+
+
+@pytest.mark.parametrize(
+    ("cls", "names"), [(_native.Lease, _LEASE), (_native.Meter, _METER[:4]), (_native.Gauge, _GAUGE[:4])]
+)
+def test_whole_numbers_are_64_bit(cls: Any, names: tuple[str, ...]) -> None:
+    one = cls()
+    for name in names:
+        for edge in (I64 - 1, -I64):
+            setattr(one, name, edge)
+            assert getattr(one, name) == edge
+        for beyond in (I64, -I64 - 1):
+            with pytest.raises(OverflowError):
+                setattr(one, name, beyond)
+        with pytest.raises(TypeError):
+            setattr(one, name, 1.5)
+        assert getattr(one, name) == -I64
+
+
+def test_what_is_added_stops_at_the_ends() -> None:
+    lease = _made(_native.Lease, {"granted": I64 - 1, "spent": I64 - 2, "held": -I64})
+    assert lease.free == I64 - 1
+    _native.LeaseGroup([], [lease]).settle(0, 1, 5)
+    assert (lease.spent, lease.held) == (I64 - 1, -I64)
+    meter = _made(_native.Meter, {"have": I64 - 1, "left": I64 - 1, "burst": I64 - 1, "amount": I64 - 1, "told_at": 1})
+    assert meter.remaining(1e300) == I64 - 1
+    _native.MeterGroup([(meter, 0)], []).give_back(1, 0, 0, 0)
+    assert meter.have == I64 - 1
+
+
+def test_free_is_told_and_not_set() -> None:
+    with pytest.raises(AttributeError):
+        _native.Lease().free = 1  # type: ignore[misc]
+
+
+def test_a_subclass_has_its_own_init_and_slots() -> None:
+    bucket = _Bucket("a", held=3)
+    assert (bucket.name, bucket.held, bucket.free) == ("a", 3, -3)
+    assert not hasattr(bucket, "__dict__")
+    assert _native.LeaseGroup((bucket,), ()).take(-3, 0)
+    assert bucket.held == 0
+
+
+# === many at once ===
+
+
+@given(st.lists(_lease, max_size=4), st.lists(_lease, max_size=4), st.lists(st.tuples(_amounts, _amounts, _amounts)))
+def test_leases_give_all_or_nothing(
+    hard: list[dict[str, int]], soft: list[dict[str, int]], exchanges: list[tuple[int, int, int]]
+) -> None:
+    ours = [[_made(_native.Lease, values) for values in part] for part in (hard, soft)]
+    twins = [[_made(SimpleNamespace, values) for values in part] for part in (hard, soft)]
+    group = _native.LeaseGroup(*ours)
+    for hard_nusd, soft_nusd, cost_nusd in exchanges:
+        if group.take(hard_nusd, soft_nusd):
+            assert _take_leases(*twins, hard_nusd, soft_nusd)
+            group.settle(hard_nusd // 2, soft_nusd // 2, cost_nusd)
+            _settle(*twins, hard_nusd // 2, soft_nusd // 2, cost_nusd)
+        else:
+            assert not _take_leases(*twins, hard_nusd, soft_nusd)
+        assert [_state(part, _LEASE) for part in ours] == [_state(part, _LEASE) for part in twins]
+        assert [lease.free for part in ours for lease in part] == [_free(lease) for part in twins for lease in part]
+
+
+def test_groups_share_a_lease() -> None:
+    shared = _made(_native.Lease, {"granted": 10})
+    one, other = _native.LeaseGroup([shared], []), _native.LeaseGroup([shared, _native.Lease()], [])
+    assert one.take(6, 0)
+    assert not other.take(6, 0)
+    assert not other.take(4, 0)  # the other lease of the group is empty
+    one.settle(6, 0, 3)
+    assert (shared.held, shared.spent, shared.free) == (0, 3, 7)
+
+
+def _taken(meters: list[tuple[Any, int]], gauges: list[Any], needs: tuple[int, ...], now: float) -> bool:
+    if any(meter.have < needs[kind] for meter, kind in meters) or any(one.in_use >= one.granted for one in gauges):
+        return False
+    _forced(meters, gauges, needs)
+    for one in (*(meter for meter, _ in meters), *gauges):
+        one.used_at = now
+    return True
+
+
+def _forced(meters: list[tuple[Any, int]], gauges: list[Any], needs: tuple[int, ...]) -> None:
+    for meter, kind in meters:
+        meter.have -= needs[kind]
+    for gauge in gauges:
+        gauge.in_use += 1
+
+
+def _given_back(meters: list[tuple[Any, int]], gauges: list[Any], units: tuple[int, ...]) -> None:
+    for meter, kind in meters:
+        meter.have += units[kind]
+    for gauge in gauges:
+        gauge.in_use -= 1
+
+
+@given(
+    st.lists(st.tuples(_meter, _kinds), max_size=6),
+    st.lists(_gauge, max_size=3),
+    st.lists(st.tuples(st.sampled_from(("take", "force", "give_back")), _units, _seconds)),
+)
+def test_meters_and_gauges_count_as_their_twins(
+    meters: list[tuple[dict[str, Any], int]],
+    gauges: list[dict[str, Any]],
+    steps: list[tuple[str, tuple[int, int, int, int], float]],
+) -> None:
+    ours = [(_made(_native.Meter, values), kind) for values, kind in meters]
+    twins = [(_made(SimpleNamespace, values), kind) for values, kind in meters]
+    our_gauges = [_made(_native.Gauge, values) for values in gauges]
+    twin_gauges = [_made(SimpleNamespace, values) for values in gauges]
+    group = _native.MeterGroup(ours, our_gauges)
+    for what, units, now in steps:
+        match what:
+            case "take":
+                assert group.take(*units, now) == _taken(twins, twin_gauges, units, now)
+            case "force":
+                group.force(*units)
+                _forced(twins, twin_gauges, units)
+            case _:
+                group.give_back(*units)
+                _given_back(twins, twin_gauges, units)
+        assert _state([one for one, _ in ours], _METER) == _state([one for one, _ in twins], _METER)
+        assert _state(our_gauges, _GAUGE) == _state(twin_gauges, _GAUGE)
+        assert [one.remaining(now) for one, _ in ours] == [_remaining(one, now) for one, _ in twins]
+        assert [one.remaining() for one in our_gauges] == [_unopened(one) for one in twin_gauges]
+
+
+def test_a_full_gauge_refuses_and_nothing_is_taken() -> None:
+    meter = _made(_native.Meter, {"have": 5})
+    gauge = _made(_native.Gauge, {"granted": 1})
+    group = _native.MeterGroup([(meter, 0)], [gauge])
+    assert group.take(1, 0, 0, 0, 7.0)
+    assert not group.take(1, 0, 0, 0, 8.0)
+    assert (meter.have, meter.used_at, gauge.in_use, gauge.used_at) == (4, 7.0, 1, 7.0)
+
+
+@pytest.mark.parametrize("kind", [4, 2**40])
+def test_there_are_four_kinds(kind: int) -> None:
+    with pytest.raises(ValueError, match="kind"):
+        _native.MeterGroup([(_native.Meter(), kind)], [])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: _native.LeaseGroup([_native.Meter()], []),  # type: ignore[list-item]
+        lambda: _native.MeterGroup([(_native.Gauge(), 0)], []),  # type: ignore[list-item]
+        lambda: _native.MeterGroup([], [_native.Meter()]),  # type: ignore[list-item]
+    ],
+)
+def test_a_group_takes_only_what_is_its_own(make: Any) -> None:
+    with pytest.raises(TypeError):
+        make()
+
+
+class _LeaseOwner(_native.Lease):
+    __slots__ = ("__weakref__", "group")
+
+
+class _MeterOwner(_native.Meter):
+    __slots__ = ("__weakref__", "group")
+
+
+class _GaugeOwner(_native.Gauge):
+    __slots__ = ("__weakref__", "group")
+
+
+@pytest.mark.parametrize(
+    ("cls", "group_of"),
+    [
+        (_LeaseOwner, lambda one: _native.LeaseGroup([one], [])),
+        (_LeaseOwner, lambda one: _native.LeaseGroup([], [one])),
+        (_MeterOwner, lambda one: _native.MeterGroup([(one, 0)], [])),
+        (_GaugeOwner, lambda one: _native.MeterGroup([], [one])),
+    ],
+)
+def test_one_that_knows_its_group_is_freed(cls: Any, group_of: Any) -> None:
+    owner = cls()
+    owner.group = group_of(owner)
+    freed = weakref.ref(owner)
+    del owner
+    gc.collect()
+    assert freed() is None
+
+
+# === headers ===
+
+_others = st.lists(
+    st.sampled_from(
+        [("content-type", "text/event-stream"), ("x-ratelimit-limit-tokens", "9"), ("x-ratelimit", "1"),
+         ("x-ratelimit-", ""), ("x-request-id", "ä"), ("", "")]
+    )
+)  # fmt: skip
+
+
+@given(_others, st.lists(st.tuples(_meter, _kinds), max_size=8), st.lists(_gauge, max_size=3), _seconds)
+def test_headers_are_those_of_the_least(
+    before: list[tuple[str, str]],
+    meters: list[tuple[dict[str, Any], int]],
+    gauges: list[dict[str, Any]],
+    now: float,
+) -> None:
+    ours = [(_made(_native.Meter, values), kind) for values, kind in meters]
+    our_gauges = [_made(_native.Gauge, values) for values in gauges]
+    headers = before.copy()
+    _native.MeterGroup(ours, our_gauges).stamp(headers, now)
+    kept = [pair for pair in before if not pair[0].startswith("x-ratelimit-")]
+    assert headers == kept + _headers(ours, our_gauges, now)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "amount", "reset"),
+    [
+        (0, 60, "0s"),
+        (1, 240, "250ms"),
+        (1, 60_000, "1ms"),
+        (1, 60_001, "1ms"),
+        (1, 10**12, "1ms"),
+        (14, 1500, "560ms"),  # in floating point it is a little more
+        (999, 60_000, "999ms"),
+        (9991, 600_000, "1s"),
+        (1, 60, "1s"),
+        (1001, 60_000, "2s"),
+        (17, 60, "17s"),
+        (60, 60, "1m0s"),
+        (125, 60, "2m5s"),
+        (59_001, 60_000, "1m0s"),
+        (7200, 60, "120m0s"),
+    ],
+)
+def test_reset_is_written_as_openai_does_and_rounded_up(lacking: int, amount: int, reset: str) -> None:
+    meter = _made(_native.Meter, {"left": 0, "amount": amount, "burst": lacking})
+    headers: list[tuple[str, str]] = []
+    _native.MeterGroup([(meter, 1)], []).stamp(headers, 0.0)
+    assert headers == [
+        ("x-ratelimit-limit-tokens", str(amount)),
+        ("x-ratelimit-remaining-tokens", "0"),
+        ("x-ratelimit-reset-tokens", reset),
+    ]
+
+
+@pytest.mark.parametrize("wrong", [None, (), [b"x"], [(1, "2")], ["name"]])
+def test_only_a_list_of_pairs_of_text_is_stamped(wrong: Any) -> None:
+    with pytest.raises(TypeError):
+        _native.MeterGroup([], []).stamp(wrong, 0.0)
