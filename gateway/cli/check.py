@@ -2,13 +2,15 @@
 
 import argparse
 import hashlib
+import sys
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 
-from gateway.base.config import load
+from gateway.base.config import Loaded, load, unused_blocks
 from gateway.base.storage import SqliteKeys, StorageError, open_keys
 from gateway.cli.serve import as_config_error, check_files
-from gateway.dataplane.flow import assemble
+from gateway.dataplane.flow import Policy, assemble
 from gateway.dataplane.identity import Identity
 
 
@@ -40,17 +42,26 @@ class _NoKeys:
         return None
 
 
-def run(args: argparse.Namespace) -> int:
-    """Exit code 0: the file is good. Raises ConfigError otherwise (the caller prints it and exits with 2)."""
-    loaded = load(args.config)
+def policy_of(loaded: Loaded) -> Policy:
+    """The policy of a checked file, with the keys that are stored. Raises ConfigError."""
     data_dir = Path(loaded.config.server.data_dir)
-    check_files(loaded)
     try:
         feed: SqliteKeys | _NoKeys = open_keys(data_dir) if (data_dir / "keys.sqlite3").exists() else _NoKeys()
         with closing(feed):
-            policy = assemble(loaded, Identity(feed, loaded.config.keys, loaded.source))
+            return assemble(loaded, Identity(feed, loaded.config.keys, loaded.source))
     except (StorageError, OSError) as exc:
         raise as_config_error(loaded, exc) from exc
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit code 0: the file is good, whatever it warns of. Raises ConfigError otherwise (the caller prints it and exits with 2)."""
+    loaded = load(args.config)
+    check_files(loaded)
+    policy = policy_of(loaded)
+    for warning in chain(
+        unused_blocks(loaded.config, loaded.source), *(w.rules.warnings() for w in policy.ways.values())
+    ):
+        print(warning, file=sys.stderr)
     names = ", ".join(policy.providers) or "none"
     print(f"ok: {args.config} (version {loaded.version}; providers: {names}; keys: {len(loaded.config.keys)})")
     return 0

@@ -31,7 +31,15 @@ WRONG = [
     ("keys: { a: { key: sk-same-same }, b: { key: sk-same-same } }", "`$.keys.b.key`", "`a`"),
     ("keys: { a: { key: sk-long-enough, expires: tomorrow } }", "`$.keys.a.expires` is 'tomorrow'", "RFC 3339"),
     ("keys: { a: { key: sk-long-enough, allowed_ips: [10.0.0.0/99] } }", "`$.keys.a.allowed_ips`", "10.0.0.0/8"),
-    ("routing: { default: {} }", "`$.routing` is not served", "nothing would enforce it"),
+    ("guardrails: {}", "`$.guardrails` is not served", "nothing would enforce it"),
+    ("routing: { default: {} }", "`$.routing.default.chain` names no model", "hint: write at least one"),
+    (
+        "routing: { d: { rules: [{ name: r, when: 'modle == 1', use: [a/x] }] } }",
+        "`$.routing.d.rules[0].when` is 'modle == 1': `modle` is no fact (column 1)",
+        "did you mean `model`?",
+    ),
+    ("routing: { d: { chain: [opnai/x] } }", "`$.routing.d.chain[0]` is 'opnai/x'", "hint: write `provider/model`"),
+    ("models: { aliases: { a: b, b: a } }", "`$.models.aliases.a` is 'b'", "hint: write `provider/model`"),
     ("budgets: { org: { limit: -5 } }", "`$.budgets.org.limit` is -5", "hint: write more than 0"),
     ("a: 1\na: 2", "line 2, column 1", "written twice"),
     ("a: [", "is not valid YAML", ""),
@@ -65,6 +73,20 @@ def test_an_alias_may_use_either_name_of_a_provider(tmp_path: Path, configured: 
         f"providers: {{ {configured}: {{ api_key: x }} }}\nmodels: {{ aliases: {{ g: {meant}/gemini-2.5-pro }} }}"
     )
     assert main(["check", "-c", str(file)]) == 0
+
+
+def test_what_is_odd_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A block that no key names, a rule that cannot match: on standard error, and the file is good all the same."""
+    file = tmp_path / "gateway.yaml"
+    rule = "{ name: r, when: 'hour > 23', use: [fast] }"
+    file.write_text(GOOD % tmp_path + f"routing: {{ ci: {{ chain: [fast], rules: [{rule}] }} }}\n")
+    assert main(["check", "-c", str(file)]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("ok: ")
+    assert said.err.splitlines()[::2] == [
+        f"warning: {file}: `$.routing.ci` is used by no key of this file",
+        f"warning: {file}: `$.routing.ci.rules[0].when` can never match: 'hour > 23'",
+    ]
 
 
 @pytest.mark.parametrize(("text", "place", "way_out"), WRONG, ids=[w[0][:40] for w in WRONG])

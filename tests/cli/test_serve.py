@@ -356,7 +356,7 @@ def test_a_stream_longer_than_the_drain_ends_with_one_error_event(
         "openai.responses": b"event: response.failed\n",
         "openai.chat": b'data: {"error":',
         "anthropic.messages": b"event: error\n",
-        "gemini.generate": b'data: {"error":',
+        "gemini.generate": b'\n{"error":',
     }
     streams = {dialect: Held(gateway, fake, dialect) for dialect in terminals}
     assert gateway.stop() == 0

@@ -76,7 +76,8 @@ def test_a_spent_budget_stops_every_route_that_costs(
     url, sent = body(path, route.dialect.name)
     got = httpx.request(method, gateway.url + url, json=sent, headers={"authorization": f"Bearer {KEY}"}, timeout=30)
     if route.is_billable:
-        assert got.status_code == 429, got.text
+        # AWS SDKs would ask again for a 429
+        assert got.status_code == (400 if route.dialect.name == "bedrock.converse" else 429), got.text
         assert "budget of user alice@acme.dev is used up" in got.text
         assert not upstream.received
     else:

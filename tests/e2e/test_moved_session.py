@@ -133,8 +133,22 @@ def test_counts_and_compaction_get_no_token_either(sites: Sites, client: str, pa
     got = sites.http.post(sites.gateway.url + path, json=wrapped, headers=cell.client.headers(KEY))
     (entry,) = sites.log()
     assert MARK not in entry["body"]
-    assert got.headers["x-agentcc-translation-drops"]
+    under = "generateContentRequest." if client == "gemini.generate" else ""
+    assert got.headers["x-agentcc-translation-drops"].startswith(under + THOUGHTS[client])
     sent = json.loads(entry["body"])
     assert sent.keys() == wrapped.keys()
     if client == "gemini.generate":
         assert sent["generateContentRequest"].keys() == {"model", *body}
+
+
+def test_what_is_missing_without_the_thoughts_has_the_clients_own_path(sites: Sites) -> None:
+    """The message of thoughts alone is gone, but the one that is at fault keeps its number."""
+    ask = begun(sites, "anthropic.messages", stream=False)
+    cell = Cell(sites, "anthropic.messages", "anthropic.messages", stream=False)
+    body = cell.client.body(ask, cell.model, stream=False)
+    said = next(turn for turn in body["messages"] if turn["role"] == "assistant")
+    said["content"] = [part for part in said["content"] if MARK in json.dumps(part)]
+    body["messages"] = [said, {"role": "user", "content": [{"type": "text", "text": ""}]}]
+    got = sites.http.post(f"{sites.gateway.url}/v1/messages", json=body, headers=cell.client.headers(KEY))
+    assert (got.status_code, sites.log()) == (400, [])
+    assert "`messages[1].content` is empty" in got.json()["error"]["message"]

@@ -18,7 +18,7 @@ MAX_LINES = 600  # STYLE 3: at 400 we talk, at 600 a test fails
 # Imported by Granian itself when a worker asks for this loop; by zoneinfo where the machine has no time zones.
 NOT_IMPORTED_BY_NAME = {"uvloop", "tzdata"}
 # Import name → distribution, where they differ.
-DISTRIBUTIONS = {"yaml": "pyyaml", "prometheus_client": "prometheus-client"}
+DISTRIBUTIONS = {"cel_expr_python": "cel-expr-python", "yaml": "pyyaml", "prometheus_client": "prometheus-client"}
 
 
 def _id(path: Path) -> str:

@@ -12,6 +12,7 @@ from gateway.base.config.load import (
     parse,
 )
 from gateway.base.config.rates import rates_of
+from gateway.base.config.routing import blocks_of, check_models, unused_blocks
 from gateway.base.config.schema import (
     BudgetsConfig,
     GatewayConfig,
@@ -24,20 +25,26 @@ from gateway.base.config.schema import (
     TimeoutsConfig,
 )
 from gateway.base.config.sessions import session_rules_of
+from gateway.base.config.value import Place
+from gateway.base.config.warning import ConfigWarning
 
 __all__ = [
     "BudgetsConfig",
     "ConfigError",
+    "ConfigWarning",
     "GatewayConfig",
     "KeyConfig",
     "LimitsConfig",
     "Loaded",
     "ModelsConfig",
+    "Place",
     "PriceConfig",
     "ProviderConfig",
     "ServerConfig",
     "TimeoutsConfig",
+    "blocks_of",
     "check_cascades",
+    "check_models",
     "is_placeholder",
     "load",
     "load_config",
@@ -46,5 +53,6 @@ __all__ = [
     "parse",
     "rates_of",
     "session_rules_of",
+    "unused_blocks",
     "windows_of",
 ]

@@ -16,6 +16,7 @@ import yaml
 from gateway.base.config.budgets import windows_of
 from gateway.base.config.error import ConfigError
 from gateway.base.config.rates import rates_of
+from gateway.base.config.routing import blocks_of
 from gateway.base.config.schema import NOT_SERVED_YET, GatewayConfig
 from gateway.base.config.sessions import session_rules_of
 from gateway.base.core.struct import Config, Record
@@ -145,6 +146,7 @@ def parse(
         windows_of(config.budgets, source)
         rates_of(config.budgets, source)
         session_rules_of(config.budgets, source)
+        blocks_of(config, source)
     return Loaded(config, hashlib.sha256(text).hexdigest()[:12], source)
 
 
@@ -274,6 +276,8 @@ def _inner(kind: object, step: _Step) -> object:
     struct = _struct_of(kind)
     if struct and isinstance(step, str):
         return typing.get_type_hints(struct, include_extras=True).get(step, object)
-    if typing.get_origin(kind) is typing.Annotated:
+    if typing.get_origin(kind) is typing.Annotated or isinstance(
+        kind, types.UnionType
+    ):  # of a union, the first: `list[…] | None`
         return _inner(typing.get_args(kind)[0], step)
     return typing.get_args(kind)[-1] if typing.get_args(kind) else object

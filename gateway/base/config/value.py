@@ -29,6 +29,9 @@ class Place(Record, frozen=True):
     def at(self, step: str) -> "Place":
         return Place(self.source, f"{self.path}.{step}")
 
+    def entry(self, index: int) -> "Place":
+        return Place(self.source, f"{self.path}[{index}]")
+
     def error(self, problem: str, hint: str = "") -> ConfigError:
         return ConfigError(self.source, self.path, problem, hint)
 

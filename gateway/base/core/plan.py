@@ -1,4 +1,4 @@
-"""Where a request may go: provider, deployment, plan."""
+"""Where a request may go: provider and deployment."""
 
 from collections.abc import Callable, Mapping
 
@@ -52,10 +52,3 @@ class Deployment(Record, frozen=True):
 def deployment(provider: Provider, model: str, price: Price | None, dialect: str) -> Deployment:
     """A deployment with what is derived from its parts: `name` is `provider/model`, as headers and records write it."""
     return Deployment(provider, model, f"{provider.name}/{model}", price, bound_of(price) if price else None, dialect)
-
-
-class Plan(Record, frozen=True):
-    """The deployments to try, in order. `hold_nusd` is what the attempts may cost together."""
-
-    attempts: tuple[Deployment, ...]
-    hold_nusd: int

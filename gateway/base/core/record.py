@@ -1,7 +1,7 @@
 """The journal's frames as types: what an exchange leaves behind (DESIGN, idea 3).
 
-`open` is appended before dispatch, `done` exactly once at the end. Both are JSON objects on one line; `k` tells them
-apart. docs/decisions/0001-journal-is-text-lines.md says how lines are chained.
+`open` is appended before dispatch, `next` before each further attempt, `done` exactly once at the end. All are JSON objects on one line; `k` tells
+them apart. docs/decisions/0001-journal-is-text-lines.md says how lines are chained.
 """
 
 from typing import Literal
@@ -39,6 +39,13 @@ class OpenFrame(Record, frozen=True, tag_field="k", tag="open"):
     session_basis: SessionBasis = "none"
     turn_id: str = ""
     retry: int = 0
+
+
+class NextFrame(OpenFrame, frozen=True, tag_field="k", tag="next"):
+    """Written before an open exchange asks another deployment in place of one that failed: it takes the place of its `open` frame.
+
+    `hold_nusd` counts what the attempts before may have cost.
+    """
 
 
 class DoneFrame(Record, frozen=True, tag_field="k", tag="done"):
@@ -85,4 +92,4 @@ class DoneFrame(Record, frozen=True, tag_field="k", tag="done"):
 NOBODY = Raw(b'{"org":"","team":"","user":"","key":"","tags":{},"cost_center":""}')
 """The principal of an exchange that was refused before anybody was recognised."""
 
-__all__ = ["NOBODY", "NO_USAGE", "CostBasis", "DoneFrame", "OpenFrame", "Outcome", "SessionBasis"]
+__all__ = ["NOBODY", "NO_USAGE", "CostBasis", "DoneFrame", "NextFrame", "OpenFrame", "Outcome", "SessionBasis"]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.base.core.record import NOBODY, DoneFrame, OpenFrame
+from gateway.base.core.record import NOBODY, DoneFrame, NextFrame, OpenFrame
 from gateway.base.core.struct import Record
 from gateway.base.core.usage import NO_USAGE
 from gateway.base.journal.files import NEW_SUFFIX, Run, adopted, lock_dead, read_runs
@@ -24,7 +24,7 @@ from gateway.base.journal.writer import SEGMENT_BYTES, JournalWriter
 
 _STALE_NEW_S = 60.0  # a `.new` file this old belongs to no writer that is still starting
 
-_decode_open = msgspec.json.Decoder(OpenFrame).decode
+_decode_open = msgspec.json.Decoder(OpenFrame | NextFrame).decode
 _encode = msgspec.json.Encoder().encode
 
 

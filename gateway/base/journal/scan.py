@@ -15,7 +15,7 @@ _MAX_PROBLEMS = 20
 
 
 class RunScan(Struct):
-    """What stands in a run. `open` maps request ids to the `open` frames that no `done` of this run closes."""
+    """What stands in a run. `open` maps request ids to the last `open` or `next` frames that no `done` of this run closes."""
 
     run: Run
     head: str
@@ -67,7 +67,7 @@ def _note(result: RunScan, payload: bytes) -> None:
         result.open.pop(request_id_of(payload), None)
         return
     kind = kind_of(payload)
-    if kind == "open":
+    if kind in {"open", "next"}:
         result.open[request_id_of(payload)] = payload
     elif kind == "done":
         result.open.pop(request_id_of(payload), None)

@@ -18,7 +18,7 @@ from gateway.controlplane.projections.prometheus import Exporter
 _POLL_S = 0.5
 _LONGEST_BACK_OFF_S = 5.0
 _BATCH_BYTES = 4 << 20  # of each run: some 3,500 exchanges, 30 ms of work between two looks at `stop`
-_SKIPPED = (b'{"k":"open",',)  # what became of them comes in `done`
+_SKIPPED = (b'{"k":"open",', b'{"k":"next",')  # what became of them comes in `done`
 _LOGGED_BAD_LINES = 5
 _LOGGED_BEFORE_START_S = 600.0  # exchanges that a control plane which died did not get to log
 

@@ -32,7 +32,7 @@ _STAGE = {"warn": Stage.WARN, "downgrade": Stage.DOWNGRADE, "limit": Stage.OVER,
 
 class Bucket(_native.Lease):
     """`free` is what may be held at once. `first_frames` and `is_fresh` are told with the first sync only;
-    `is_untold`: the last report did not reach the store."""
+    `is_untold`: something happened that the store has not heard of."""
 
     __slots__ = (
         "account_id", "dry_need_nusd", "dry_until", "first_frames", "is_fresh",
@@ -44,12 +44,17 @@ class Bucket(_native.Lease):
         self.span = span
         self.account_id = account_id
         self.name = bucket_name(window, account_id, span)
-        self.others_spent = self.rollover = self.peak_held = self.spent_told = 0
-        self.first_frames = first_frames
-        self.is_fresh = first_frames > 0
-        self.is_ready = self.is_tight = self.is_untold = False
-        self.synced_at = 0.0
+        self.peak_held = 0
+        self.is_ready = self.is_tight = False
         self.dry_need_nusd = self.dry_until = 0.0
+        self.begin(window, first_frames)
+
+    def begin(self, window: Window, first_frames: int) -> None:
+        """Count from now on, at the start and when its window comes again. What is held stays: those exchanges are still open."""
+        self.granted = self.spent = self.spent_told = self.others_spent = self.rollover = 0
+        self.first_frames = first_frames
+        self.is_fresh = self.is_untold = first_frames > 0
+        self.synced_at = 0.0
         self.use(window)
 
     def use(self, window: Window) -> None:

@@ -6,10 +6,12 @@ docs/concepts/rate-limits.md, docs/decisions/0012-rate-limits.md.
 """
 
 import asyncio
-from math import ceil
+from collections.abc import Callable
 from time import perf_counter, time
 from typing import TypeVar
+from weakref import WeakSet
 
+from gateway import _native
 from gateway.base.core.accounts import Accounts
 from gateway.base.core.errors import RateLimited
 from gateway.base.core.principal import Grant
@@ -44,11 +46,20 @@ class Limits:
     """The limiters of one caller with one deployment. Made once per (grant, deployment)."""
 
     __slots__ = (
-        "dry_needs", "dry_until", "flows", "line", "output_tokens", "refused_by", "refused_until", "slots", "waiting",
+        "__weakref__", "dry_needs", "dry_until", "flows", "give_back", "is_touched", "line", "output_tokens", "refused_by", "refused_until",
+        "slots", "stamp", "take", "waiting",
     )  # fmt: skip
 
     def __init__(self, flows: tuple[tuple[Flow, int], ...], slots: tuple[Slots, ...]) -> None:
         self.flows, self.slots = flows, slots
+        group = _native.MeterGroup(flows, slots)
+        self.take: Callable[[int, int, int, int, float], bool] = group.take
+        """Take so much (as in Needs) of each lease, or of none; the last is now."""
+        self.give_back: Callable[[int, int, int, int], None] = group.give_back
+        """Put so much back, and free a slot of each."""
+        self.stamp: Callable[[list[tuple[str, str]], float], None] = group.stamp
+        """Replace `x-ratelimit-*` in a list of headers: of each kind by the limiter with the least left."""
+        self.is_touched = False
         self.output_tokens = _FIRST_OUTPUT_TOKENS
         self.line = asyncio.Lock()
         self.waiting = 0
@@ -65,51 +76,13 @@ class Limits:
             output = min(output, max_output_tokens)
         return (0 if is_retry else 1), prompt + output, prompt, output
 
-    def take(self, needs: Needs, now: float) -> bool:
-        """Take so much of each lease, or of none."""
-        for flow, kind in self.flows:
-            if flow.have < needs[kind]:
-                return False
-        for slots in self.slots:
-            if slots.in_use >= slots.granted:
-                return False
-        for flow, kind in self.flows:
-            flow.have -= needs[kind]
-            flow.used_at = now
-        for slots in self.slots:
-            slots.in_use += 1
-            slots.used_at = now
-        return True
-
     def force(self, needs: Needs) -> None:
         """Take it whatever is left: the store that would say no is not there."""
         for flow, kind in self.flows:
             flow.have -= needs[kind]
         for slots in self.slots:
             slots.in_use += 1
-
-    def headers(self, now: float) -> list[tuple[str, str]]:
-        """`x-ratelimit-*` as OpenAI names them: of each kind the limiter with the least left."""
-        found: dict[RateKind, tuple[int, Flow]] = {}
-        for flow, _ in self.flows:
-            left, kind = flow.remaining(now), flow.rate.kind
-            if kind not in found or left < found[kind][0]:
-                found[kind] = left, flow
-        headers: list[tuple[str, str]] = []
-        for kind, (left, flow) in found.items():
-            name = kind.replace("_", "-")
-            headers += (
-                (f"x-ratelimit-limit-{name}", str(flow.rate.amount)),
-                (f"x-ratelimit-remaining-{name}", str(left)),
-                (f"x-ratelimit-reset-{name}", _duration((flow.rate.burst - left) * 60 / flow.rate.amount)),
-            )
-        if self.slots:
-            left, slots = min(((one.remaining(), one) for one in self.slots), key=lambda pair: pair[0])
-            headers += (
-                ("x-ratelimit-limit-concurrency", str(slots.rate.amount)),
-                ("x-ratelimit-remaining-concurrency", str(left)),
-            )
-        return headers
+            slots.granted = max(slots.granted, slots.in_use)  # the store will hear of them when it is back
 
     def refusal(self, now: float) -> RateLimited:
         """What whoever was refused last is told."""
@@ -126,29 +99,25 @@ class Limits:
 class Taken:
     """What one exchange has taken, until it is settled."""
 
-    __slots__ = ("limits", "needs")
+    __slots__ = ("limits", "needs", "rates")
 
-    def __init__(self, limits: Limits, needs: Needs) -> None:
-        self.limits, self.needs = limits, needs
+    def __init__(self, rates: "Rates", limits: Limits, needs: Needs) -> None:
+        self.rates, self.limits, self.needs = rates, limits, needs
+        rates.touch(limits)
 
     def settle(self, usage: Usage) -> None:
         """Correct the guess by what the provider counted, and free the slots. Once."""
         limits, (_, tokens, prompt, output) = self.limits, self.needs
         used_prompt, used_output = usage.prompt_tokens(), usage.output_tokens
-        back = (0, tokens - used_prompt - used_output, prompt - used_prompt, output - used_output)
-        limits.output_tokens += (used_output - limits.output_tokens) // _WEIGHT
-        self._give_back(back)
+        if used_output:  # a failure says nothing about what is usual
+            limits.output_tokens += (used_output - limits.output_tokens) // _WEIGHT
+        limits.give_back(0, tokens - used_prompt - used_output, prompt - used_prompt, output - used_output)
+        self.rates.touch(limits)
 
     def cancel(self) -> None:
         """Nothing was sent: all of it goes back."""
-        self._give_back(self.needs)
-
-    def _give_back(self, units: Needs) -> None:
-        for flow, kind in self.limits.flows:
-            flow.have += units[kind]
-        for slots in self.limits.slots:
-            slots.in_use -= 1
-            self.limits.dry_until = 0.0
+        self.limits.give_back(*self.needs)
+        self.rates.touch(self.limits)
 
 
 class Rates:
@@ -160,7 +129,10 @@ class Rates:
         self._flows: dict[str, Flow] = {}
         self._slots: dict[str, Slots] = {}
         self._limits: dict[tuple[int, str], tuple[Grant, Limits]] = {}
-        self._lock = asyncio.Lock()
+        self._touched: list[Limits] = []
+        self._alive: WeakSet[Limits] = WeakSet()
+        """All that an exchange may still hold, those of past policies too."""
+        self._lock, self._asking = asyncio.Lock(), asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._said_at = 0.0
         self._is_reachable = True
@@ -195,7 +167,15 @@ class Rates:
             else:
                 flow = _kept(self._flows, Flow(rate, account_id))
                 flows.append((flow, _KINDS.index(rate.kind)))
-        return Limits(tuple(flows), tuple(slots))
+        limits = Limits(tuple(flows), tuple(slots))
+        self._alive.add(limits)
+        return limits
+
+    def touch(self, limits: Limits) -> None:
+        """Note that the store may have to hear of its limiters."""
+        if not limits.is_touched:
+            limits.is_touched = True
+            self._touched.append(limits)
 
     async def obtain(self, limits: Limits, needs: Needs, queue_ms: int, queue_requests: int) -> int:
         """Take what the leases lack, waiting for it up to `queue_ms`; gives how many ms it waited. Raises RateLimited.
@@ -203,7 +183,10 @@ class Rates:
         Who waits is served in the order of coming, as far as its limits are the same.
         """
         began = perf_counter()
-        if not queue_ms or self._waiting >= queue_requests:
+        is_full = self._waiting >= queue_requests
+        if is_full and limits.waiting:
+            raise limits.refusal(began)
+        if not queue_ms or is_full:
             await self._take(limits, needs, began)
             return 0
         self._waiting += 1
@@ -221,19 +204,23 @@ class Rates:
     async def _take(self, limits: Limits, needs: Needs, until: float) -> None:
         tries = 0
         while not limits.is_dry(needs, perf_counter()):
+            if not self._is_reachable:  # the clock's next sign of life finds out; nobody else waits for a timeout
+                limits.force(needs)
+                return
             async with self._lock:
-                if limits.take(needs, perf_counter()):
+                if limits.take(*needs, perf_counter()):
                     return
-                if not await self._ask_for(limits, needs):
-                    limits.force(needs)
+                is_refused = await self._ask_for(limits, needs)
+                if limits.take(*needs, now := perf_counter()):
                     return
-                if limits.take(needs, now := perf_counter()):
-                    return
+            if not is_refused:
+                continue  # who came meanwhile took it, or there is no store
             tries += 1
             is_slot = isinstance(limits.refused_by, Slots)
             wait_s = _GIVING_BACK_S if is_slot else max(0.001, limits.refused_until - now)
             if now + wait_s > until and (not is_slot or tries > _GIVING_BACK_TRIES):
-                limits.dry_needs, limits.dry_until = needs, now + min(_DRY_S, wait_s)
+                if not is_slot:  # when a slot is freed nobody knows
+                    limits.dry_needs, limits.dry_until = needs, now + min(_DRY_S, wait_s)
                 break
             await asyncio.sleep(wait_s)
         raise limits.refusal(perf_counter())
@@ -244,13 +231,32 @@ class Rates:
         """Called by the clock some 40 times a second (`now` in `perf_counter()` seconds): settle with the store in the background."""
         if (self._task is not None and not self._task.done()) or not (self._flows or self._slots):
             return
-        flows = [flow for flow in self._flows.values() if flow.is_due(now)]
-        slots = [slots for slots in self._slots.values() if slots.is_due(now)]
-        if now - self._said_at > _ALIVE_S:
-            self._forget()
-        elif not flows and not slots:
+        is_silent = now - self._said_at > _ALIVE_S
+        if not is_silent and not self._is_reachable:
             return
-        self._task = asyncio.get_running_loop().create_task(self._sync(flows, slots))
+        flows = [flow for flow in self._warm_flows() if flow.is_due(now)]
+        # all that are granted, again and again: the store may have lost its memory, or thought that this run is dead
+        everything = self._slots.values() if is_silent else self._warm_slots()
+        slots = [one for one in everything if one.is_due(now) or (is_silent and one.granted)]
+        self._cool(now)
+        if is_silent or flows or slots:
+            self._task = asyncio.get_running_loop().create_task(self._sync(flows, slots, is_silent=is_silent))
+
+    def _warm_flows(self) -> set[Flow]:
+        return {flow for limits in self._touched for flow, _ in limits.flows}
+
+    def _warm_slots(self) -> set[Slots]:
+        return {one for limits in self._touched for one in limits.slots}
+
+    def _cool(self, now: float) -> None:
+        """Look no more at those that are quiet until they are used again."""
+        warm = []
+        for limits in self._touched:
+            are_flows_quiet = all(flow.is_quiet(now) for flow, _ in limits.flows)
+            limits.is_touched = not (are_flows_quiet and all(one.is_quiet(now) for one in limits.slots))
+            if limits.is_touched:
+                warm.append(limits)
+        self._touched = warm
 
     async def close(self) -> None:
         """Give back what is left, and the store's connections."""
@@ -261,77 +267,74 @@ class Rates:
             flow.used_at = _LONG_AGO
         for one in slots:
             one.used_at = _LONG_AGO
-        await self._sync(flows, slots)
+        await self._sync(flows, slots, is_silent=False)
         await self._store.close()
 
-    async def _sync(self, flows: list[Flow], slots: list[Slots]) -> None:
+    async def _sync(self, flows: list[Flow], slots: list[Slots], *, is_silent: bool) -> None:
         async with self._lock:
             self._said_at = perf_counter()
-            try:
-                await self._tell([(flow, 0) for flow in flows], [(one, 0) for one in slots])
-            except StorageError as exc:
-                self._store_failed(exc)
+            if await self._tell([(flow, 0) for flow in flows], [(one, 0) for one in slots]) is None:
                 return
             if not self._is_reachable:
                 self._is_reachable = True
                 log("info", "rate_store_back")
+            if is_silent:
+                self._forget()
 
     async def _ask_for(self, limits: Limits, needs: Needs) -> bool:
-        """Ask the store for what is lacking, and note who refused it; False when the store can't be asked."""
-        if not self._is_reachable:  # the clock's next sign of life finds out; nobody else waits for a timeout
+        """Ask the store for what is lacking; whether it refused, and note who did. False when it can't be asked."""
+        if not self._is_reachable:
             return False
-        try:
-            # who leaves meanwhile does not take along what the store gives
-            rates, slots = await asyncio.shield(
-                self._tell([(flow, needs[kind]) for flow, kind in limits.flows], [(one, 1) for one in limits.slots])
-            )
-        except StorageError as exc:
-            self._store_failed(exc)
+        # who leaves meanwhile does not take along what the store gives
+        answer = await asyncio.shield(
+            self._tell([(flow, needs[kind]) for flow, kind in limits.flows], [(one, 1) for one in limits.slots])
+        )
+        if answer is None:
             return False
+        rates, slots = answer
         refused = [(one.wait_ms, flow) for one, (flow, _) in zip(rates, limits.flows, strict=True) if one.wait_ms]
         if refused:
             wait_ms, limits.refused_by = max(refused, key=lambda pair: pair[0])
             limits.refused_until = perf_counter() + wait_ms / 1000
-        else:
-            for told, one in zip(slots, limits.slots, strict=True):
-                if told.is_refused:
-                    limits.refused_by, limits.refused_until = one, 0.0
-        return True
+            return True
+        for told, one in zip(slots, limits.slots, strict=True):
+            if told.is_refused:
+                limits.refused_by, limits.refused_until = one, 0.0
+                return True
+        return False
 
     async def _tell(
         self, flows: list[tuple[Flow, int]], slots: list[tuple[Slots, int]]
-    ) -> tuple[list[RateTold], list[SlotTold]]:
-        now = perf_counter()
-        rate_asks = [flow.ask(need, now) for flow, need in flows]
-        slot_asks = [one.ask(need, now) for one, need in slots]
-        rates_told, slots_told = await self._store.take(self._run, rate_asks, slot_asks, int(time() * 1000))
-        now = perf_counter()
-        for (flow, _), rate_told in zip(flows, rates_told, strict=True):
-            flow.told(rate_told, now)
-        for (one, _), asked, slot_told in zip(slots, slot_asks, slots_told, strict=True):
-            one.told(asked, slot_told)
-        return rates_told, slots_told
+    ) -> tuple[list[RateTold], list[SlotTold]] | None:
+        """One ask and its answer; None when there is none. One at a time, even when who asked has left: slots are told as a sum."""
+        async with self._asking:
+            now = perf_counter()
+            rate_asks = [flow.ask(need, now) for flow, need in flows]
+            slot_asks = [one.ask(need, now) for one, need in slots]
+            try:
+                rates_told, slots_told = await self._store.take(self._run, rate_asks, slot_asks, int(time() * 1000))
+            except StorageError as exc:
+                self._store_failed(exc)
+                return None
+            now = perf_counter()
+            for (flow, _), rate_told in zip(flows, rates_told, strict=True):
+                flow.told(rate_told, now)
+            for (one, _), asked, slot_told in zip(slots, slot_asks, slots_told, strict=True):
+                one.told(asked, slot_told)
+            return rates_told, slots_told
 
     def _forget(self) -> None:
-        """Let go of limiters that no cached Limits can use any more."""
-        used = {
-            id(one) for _, limits in self._limits.values() for one in (*limits.slots, *(f for f, _ in limits.flows))
-        }
+        """Let go of limiters that no Limits can use any more, and that have told the store all."""
+        used = {id(one) for limits in self._alive for one in (*limits.slots, *(flow for flow, _ in limits.flows))}
         self._flows = {name: flow for name, flow in self._flows.items() if id(flow) in used or flow.have}
-        self._slots = {name: one for name, one in self._slots.items() if id(one) in used or one.in_use or one.granted}
+        self._slots = {
+            name: one for name, one in self._slots.items() if id(one) in used or one.granted or not one.is_told
+        }
 
     def _store_failed(self, exc: StorageError) -> None:
         if self._is_reachable:
             self._is_reachable = False
             log("error", "rate_store_unreachable", error=str(exc), consequence="rate limits do not hold meanwhile")
-
-
-def _duration(seconds: float) -> str:
-    """As OpenAI writes it: `0s`, `250ms`, `17s`, `2m5s`."""
-    if seconds < 1:
-        return f"{ceil(seconds * 1000)}ms" if seconds > 0 else "0s"
-    minutes, rest = divmod(ceil(seconds), 60)
-    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
 _Limiter = TypeVar("_Limiter", Flow, Slots)
@@ -340,5 +343,5 @@ _Limiter = TypeVar("_Limiter", Flow, Slots)
 def _kept(known: dict[str, _Limiter], new: _Limiter) -> _Limiter:
     """The limiter of that name: what it counts outlives a change of the amount."""
     found = known.setdefault(new.name, new)
-    found.rate = new.rate
+    found.use(new.rate)
     return found

@@ -22,11 +22,17 @@ class Attempt:
     def __init__(self, board: Board, session: int, turn: int, retry: int) -> None:
         self._board, self._session, self._turn, self.retry = board, session, turn, retry
 
+    def begun(self, now_ms: int) -> None:
+        """It is sent: the next one of the session is a further retry, also while nobody knows how this one ends."""
+        if self.retry:
+            self._board.put(self._session, self.retry, now_ms + _FAILED_MS, now_ms)
+
     def failed(self, now_ms: int) -> None:
         """The answer was an error, or was cut: the same again would be a retry."""
         until_ms = now_ms + _FAILED_MS
         self._board.put(self._turn, 1, until_ms, now_ms)
-        self._board.put(self._session, self.retry, until_ms, now_ms)
+        retries = max(self.retry, self._board.get(self._session, now_ms) or 0)  # a new turn that fails forgives nothing
+        self._board.put(self._session, retries, until_ms, now_ms)
 
     def succeeded(self, now_ms: int) -> None:
         """The session is well: what it retried is forgiven."""

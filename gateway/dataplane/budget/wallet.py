@@ -6,7 +6,7 @@ report, it still owes: the journal has it, and the control plane folds a dead wo
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from time import perf_counter, time
 
 from gateway.base.core.accounts import Accounts
@@ -72,7 +72,7 @@ class Wallet:
         self._accounts: Accounts[Window] = Accounts(())
         self._since: dict[str, tuple[int, int]] = {}
         self._buckets: dict[str, Bucket] = {}
-        self._leaving: list[Bucket] = []
+        self._leaving: dict[str, Bucket] = {}
         """Of windows that are no more: what they still hold is told to the store until it is given back."""
         self._charges: dict[tuple[int, str], tuple[Grant, Charge]] = {}
         self._lock = asyncio.Lock()
@@ -108,7 +108,7 @@ class Wallet:
                 bucket.use(found)
             else:  # if it comes again it counts from there on, in a row that begins anew
                 bucket.peak_held = 0  # nothing of it is kept
-                self._leaving.append(self._buckets.pop(bucket.name))
+                self._leaving[bucket.name] = self._buckets.pop(bucket.name)
         self._accounts = accounts
         self._charges.clear()
         self.generation += 1
@@ -167,8 +167,13 @@ class Wallet:
             return kept
         since_ms, frames = self._since[window.name]
         # counted from the middle of the period, it has a past: that is in the ledger
-        bucket = self._buckets[name] = Bucket(window, account_id, span, frames if span.start_ms < since_ms else 0)
-        self._leaving = [other for other in self._leaving if other.name != name]
+        first_frames = frames if span.start_ms < since_ms else 0
+        bucket = self._leaving.pop(name, None)
+        if bucket is None:
+            bucket = Bucket(window, account_id, span, first_frames)
+        else:
+            bucket.begin(window, first_frames)
+        self._buckets[name] = bucket
         return bucket
 
     async def ask_about(self, charge: Charge) -> None:
@@ -247,27 +252,19 @@ class Wallet:
 
     def _due(self, now: float) -> list[Bucket]:
         """Buckets in which something happened or that have idle money; once a second also those with open exchanges."""
-        due: dict[str, Bucket] = {}
-        waiting = []
         for charge in self.touched:
-            is_waiting = False
+            charge.is_touched = False
             for bucket in charge.buckets:
-                if now - bucket.synced_at >= bucket.sync_every_s:
-                    due[bucket.name] = bucket
-                else:
-                    is_waiting = True
-            if is_waiting:
-                waiting.append(charge)
-            else:
-                charge.is_touched = False
-        self.touched = waiting
-        for bucket in (*self._buckets.values(), *self._leaving):
+                bucket.is_untold = True
+        self.touched = []
+        due = []
+        for bucket in (*self._buckets.values(), *self._leaving.values()):
             silent_s = now - bucket.synced_at
-            if silent_s >= bucket.sync_every_s and (bucket.is_untold or (bucket.window.is_hard and bucket.free > 0)):
-                due[bucket.name] = bucket
+            if (bucket.is_untold or bucket.free > 0) and silent_s >= bucket.sync_every_s:
+                due.append(bucket)
             elif bucket.held and bucket.window.is_hard and silent_s >= _ALIVE_S:
-                due[bucket.name] = bucket  # a store that has lost its memory must hear of it before it grants again
-        return list(due.values())
+                due.append(bucket)  # a store that has lost its memory must hear of it before it grants again
+        return due
 
     async def _sync(self, due: list[Bucket]) -> None:
         async with self._lock:
@@ -275,8 +272,6 @@ class Wallet:
             try:
                 await self._tell(due)
             except StorageError as exc:
-                for bucket in due:
-                    bucket.is_untold = True
                 self._store_failed(exc)
                 return
             if not self._is_reachable:
@@ -287,11 +282,21 @@ class Wallet:
     async def _tell(self, buckets: list[Bucket]) -> None:
         now_ms = int(time() * 1000)
         asks = [self._ask(bucket, now_ms) for bucket in buckets]
-        self._apply(buckets, asks, await self._store.sync(self._node, self._run, asks, now_ms))
+        await self._exchange(buckets, asks, now_ms)
+
+    async def _exchange(self, buckets: Sequence[Bucket], asks: list[Ask], now_ms: int) -> list[Told]:
+        try:
+            told = await self._store.sync(self._node, self._run, asks, now_ms)
+        except StorageError:
+            for bucket in buckets:
+                bucket.is_untold = True
+            raise
+        self._apply(buckets, asks, told)
+        return told
 
     def _forget(self, now_ms: int) -> None:
         """Let go of buckets that nobody will count in any more."""
-        self._leaving = [bucket for bucket in self._leaving if bucket.held or bucket.free > 0]
+        self._leaving = {name: one for name, one in self._leaving.items() if one.held or one.free > 0 or one.is_untold}
         for bucket in list(self._buckets.values()):
             if bucket.span.end_ms < now_ms - _LATE_MS and not bucket.held and bucket.free <= 0:
                 del self._buckets[bucket.name]
@@ -300,10 +305,8 @@ class Wallet:
         if not self._is_reachable:  # the clock's next sign of life finds out; nobody else waits for a timeout
             raise StorageError("the budget store could not be reached a moment ago")
         now_ms = int(time() * 1000)
-        asks = [self._ask(bucket, now_ms, max(0, hold_nusd - bucket.free), hold_nusd) for bucket in charge.hard]
-        told = await self._store.sync(self._node, self._run, asks, now_ms)
-        self._apply(charge.hard, asks, told)
-        return told
+        asks = [self._ask(one, now_ms, max(0, hold_nusd - max(0, one.free)), hold_nusd) for one in charge.hard]
+        return await self._exchange(charge.hard, asks, now_ms)
 
     def _ask(self, bucket: Bucket, now_ms: int, need_nusd: int = 0, hold_nusd: int = 0) -> Ask:
         """What to say of a bucket. Idle money is kept for a few holds, given back when it is scarce."""
@@ -315,10 +318,11 @@ class Wallet:
             extra = hold_nusd * _AHEAD_HOLDS
         else:
             extra = max(0, bucket.held - slack) if window.is_hard and not bucket.is_tight else 0
-        bucket.spent_told = bucket.spent
-        bucket.granted = min(
-            bucket.granted, bucket.spent + bucket.held + slack
-        )  # at once: nobody may hold it meanwhile
+        bucket.spent_told, bucket.is_untold = bucket.spent, False
+        # At once: nobody may hold it meanwhile. What is open without a lease, from before the budget was hard, counts as leased.
+        owed = bucket.spent + bucket.held
+        bucket.granted = max(owed, bucket.granted) if window.is_hard else bucket.granted
+        bucket.granted = min(bucket.granted, owed + slack)
         return Ask(
             bucket=bucket.name,
             window=window.name,
@@ -327,7 +331,7 @@ class Wallet:
             spent_nusd=bucket.spent,
             held_nusd=bucket.held,
             granted_nusd=bucket.granted,
-            keep_nusd=max(bucket.granted, bucket.spent + bucket.held),
+            keep_nusd=max(bucket.granted, owed),
             need_nusd=need_nusd,
             extra_nusd=extra,
             first_frames=bucket.first_frames,
@@ -337,13 +341,14 @@ class Wallet:
             rolls_cap_nusd=window.rollover_nusd if bucket.rolls_from else 0,
         )
 
-    def _apply(self, buckets: Iterable[Bucket], asks: list[Ask], told: list[Told]) -> None:
+    def _apply(self, buckets: Sequence[Bucket], asks: list[Ask], told: list[Told]) -> None:
         now = perf_counter()
         for bucket, ask, one in zip(buckets, asks, told, strict=True):
+            if bucket.is_fresh and (ask.first_frames != bucket.first_frames or not ask.is_fresh):
+                continue  # meanwhile it began anew
             bucket.granted = one.granted_nusd
             bucket.others_spent = one.spent_nusd - bucket.spent_told
             bucket.is_ready, bucket.is_tight, bucket.is_fresh = one.is_ready, one.is_tight, False
-            bucket.is_untold = False
             if one.is_ready:  # before, the last period may lack what was spent in it
                 bucket.rollover = one.ceiling_nusd - ask.ceiling_nusd
             bucket.synced_at = now

@@ -2,19 +2,23 @@
 
 from gateway.dataplane.flow.assemble import Policy, assemble
 from gateway.dataplane.flow.exchange import Headers, Incoming, Reply
+from gateway.dataplane.flow.explain import Explained, Question, explain
 from gateway.dataplane.flow.forward import forward_to_admin
 from gateway.dataplane.flow.pipeline import Pipeline
 from gateway.dataplane.flow.route import served_routes
 from gateway.dataplane.flow.sweep import Sweep
 
 __all__ = [
+    "Explained",
     "Headers",
     "Incoming",
     "Pipeline",
     "Policy",
+    "Question",
     "Reply",
     "Sweep",
     "assemble",
+    "explain",
     "forward_to_admin",
     "served_routes",
 ]

@@ -50,6 +50,7 @@ def admit(
     stage = charge.stage_at(wallet.turn, now_ms)
     if stage < Stage.DOWNGRADE:
         return asked, charge
+    wallet.touch(charge)  # nothing else asks the store about a budget that only refuses: it may have been corrected
     bucket = charge.worst(now_ms)
     if not bucket.window.is_hard or stage is not Stage.SPENT:
         found = _downgraded(ex, wallet, asked, charge, stage, resolve, now_ms)
@@ -121,8 +122,8 @@ def pace(ex: Exchange, rates: Rates, peeked: Peek) -> Coroutine[None, None, None
         return None
     is_retry = ex.attempt is not None and ex.attempt.retry > 0
     needs = limits.needs(ex.request_bytes, peeked.max_output_tokens, is_retry=is_retry)
-    if not limits.waiting and limits.take(needs, perf_counter()):
-        ex.taken = Taken(limits, needs)
+    if not limits.waiting and limits.take(*needs, perf_counter()):
+        ex.taken = Taken(rates, limits, needs)
         return None
     return _queue(ex, rates, limits, needs)
 
@@ -130,7 +131,7 @@ def pace(ex: Exchange, rates: Rates, peeked: Peek) -> Coroutine[None, None, None
 async def _queue(ex: Exchange, rates: Rates, limits: Limits, needs: Needs) -> None:
     policy = ex.policy
     ex.queued_ms = await rates.obtain(limits, needs, policy.queue_ms, policy.queue_requests)
-    ex.taken = Taken(limits, needs)
+    ex.taken = Taken(rates, limits, needs)
 
 
 def hold(
@@ -139,11 +140,12 @@ def hold(
     """Hold the exchange's money at once, and give None; or give what must be awaited, where the lease is too small.
 
     Under a hard budget the hold is an upper bound of the cost; where the client set no limit to the output and the budget cannot pay
-    for all that the model might write, `ex.output_limit` is what it can pay for. Raises BudgetExceeded or BudgetUnproven, now or later.
+    for all that the model might write, `ex.output_limit` is what it can pay for. What failed attempts may have cost is part of it. Raises BudgetExceeded or BudgetUnproven, now or later.
     """
     deployment = ex.deployment
     assert deployment is not None
-    expected = ex.hold_nusd = charge.expected_nusd(ex.hold_nusd)
+    sunk = ex.course.sunk_nusd if ex.course is not None else 0
+    expected = ex.hold_nusd = charge.expected_nusd(ex.hold_nusd) + sunk
     if not charge.hard:
         charge.take(0, expected)
         ex.hold = Hold(wallet, charge, 0, expected)
@@ -157,23 +159,27 @@ def hold(
         vendor_of(deployment.provider.name, deployment.model),
         has_output=route.resource not in _WITHOUT_OUTPUT,
     )
-    bound = quick_bound_nusd(reach, deployment)
+    bound = quick_bound_nusd(reach, deployment) + sunk
     if charge.take(bound, expected):
         ex.hold, ex.reach = Hold(wallet, charge, bound, expected), reach
         if not reach.is_known:
             ex.output_limit = reach.output_tokens
         return None
-    return _obtain(ex, wallet, charge, reach, expected)
+    return _obtain(ex, wallet, charge, reach, expected, sunk)
 
 
-async def _obtain(ex: Exchange, wallet: Wallet, charge: Charge, reach: Reach, expected_nusd: int) -> None:
+async def _obtain(
+    ex: Exchange, wallet: Wallet, charge: Charge, reach: Reach, expected_nusd: int, sunk_nusd: int
+) -> None:
     deployment = ex.deployment
     assert deployment is not None
-    most = bound_nusd(reach, deployment, reach.output_tokens)
-    least = most if reach.is_clients else bound_nusd(reach, deployment, min(LEAST_OUTPUT_TOKENS, reach.output_tokens))
+    most = bound_nusd(reach, deployment, reach.output_tokens) + sunk_nusd
+    least = most
+    if not reach.is_clients:
+        least = bound_nusd(reach, deployment, min(LEAST_OUTPUT_TOKENS, reach.output_tokens)) + sunk_nusd
     got = await wallet.obtain(charge, most, expected_nusd, least)
     ex.hold, ex.reach = Hold(wallet, charge, got, expected_nusd), reach
     if got < most:
-        ex.output_limit = payable_tokens(reach, deployment, got)
+        ex.output_limit = payable_tokens(reach, deployment, got - sunk_nusd)
     elif not reach.is_known:
         ex.output_limit = reach.output_tokens

@@ -1,9 +1,10 @@
 """From a checked file to a Policy: providers with their credentials, resolver, keys. A failed build changes nothing."""
 
+import contextlib
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -13,15 +14,19 @@ from gateway.base.config import (
     GatewayConfig,
     Loaded,
     ProviderConfig,
+    blocks_of,
     check_cascades,
+    check_models,
     rates_of,
     session_rules_of,
     windows_of,
 )
 from gateway.base.core.accounts import Accounts
-from gateway.base.core.errors import UnknownModel, UnpricedModel, Unsupported
+from gateway.base.core.errors import GatewayError, UnknownModel, UnpricedModel, Unsupported
 from gateway.base.core.plan import Deployment, Provider, Signer, provider_called
 from gateway.base.core.price import Price, cost_nusd
+from gateway.base.core.route import Block
+from gateway.base.core.struct import Record
 from gateway.base.core.usage import Usage
 from gateway.dataplane.identity import Identity
 from gateway.dataplane.providers import (
@@ -36,7 +41,7 @@ from gateway.dataplane.providers import (
     resource_base,
     sign,
 )
-from gateway.dataplane.routing import Resolver
+from gateway.dataplane.routing import Planner, Resolver, Rules
 from gateway.dataplane.wire import CODECS, DIALECTS
 
 _NO_KEY = "none"
@@ -48,15 +53,24 @@ CLIENT_KEY = "client"
 """`api_key: client` lets a ChatGPT-login Codex's own bearer pass to this provider, and nothing of ours."""
 
 
+class Way(Record, frozen=True):
+    """A routing block with its compiled rules."""
+
+    block: Block
+    rules: Rules
+
+
 class Policy:
     """One version of everything that decides: immutable; a request pins the one it began with."""
 
     __slots__ = (
         "accounts",
+        "candidates",
         "catalog",
         "config",
         "identity",
         "limits",
+        "planner",
         "price_version",
         "providers",
         "queue_ms",
@@ -67,6 +81,7 @@ class Policy:
         "sessions",
         "timeouts",
         "version",
+        "ways",
     )
 
     def __init__(self, loaded: Loaded, catalog: Catalog, providers: Mapping[str, Provider], identity: Identity) -> None:
@@ -96,6 +111,19 @@ class Policy:
         self.queue_ms = budgets.queue_ms
         self.queue_requests = budgets.queue_requests or _QUEUE_REQUESTS
         self.sealer = _native.Sealer(identity.derived_key("reasoning"))
+        self.ways = {one.name: Way(one, Rules(one, loaded.source)) for one in blocks_of(config, loaded.source)}
+        self.planner = Planner()
+        self.candidates = frozenset(self._candidates())
+        """`provider/model` of all that the blocks may use."""
+
+    def _candidates(self) -> Iterator[str]:
+        for way in self.ways.values():
+            listed = (way.block.candidates, *(rule.candidates for rule in way.block.rules))
+            names = [candidate.model for candidates in listed for candidate in candidates]
+            for name in (*names, *([way.block.canary.model] if way.block.canary else ())):
+                for dialect in CODECS:
+                    with contextlib.suppress(GatewayError):
+                        yield self.resolver.resolve(name, dialect).name
 
     def price_of_answer(self, deployment: Deployment, answered: str) -> Price | None:
         """The price of what a provider served: of the model that it says has answered, where the catalogue knows it.
@@ -128,11 +156,23 @@ def assemble(loaded: Loaded, identity: Identity) -> Policy:
     _check_aliases(config, providers, loaded.source)
     policy = Policy(loaded, catalog, providers, identity)
     check_cascades(config.budgets, loaded.source, lambda name: _problem(policy.resolver, name))
+    check_models(config, loaded.source, lambda name: _problem(policy.resolver, name))
+    for way in policy.ways.values():
+        _check_served(way.block, loaded.source)
     return policy
 
 
+def _check_served(block: Block, source: str) -> None:
+    """Raise ConfigError for what is planned but not yet run: better no start than a promise that is not kept."""
+    place = f"$.routing.{block.name}"
+    if "race" in (block.strategy, *(rule.strategy for rule in block.rules)):
+        raise ConfigError(source, place, "has `strategy: race`, which this version does not run", "write `least-latency`")
+    if block.shadow is not None:
+        raise ConfigError(source, f"{place}.shadow", "is not run by this version", "remove it, or use `canary`")
+
+
 def _problem(resolver: Resolver, model: str) -> str | None:
-    """Why a cascade cannot name `model`; None when it can."""
+    """Why a cascade or a routing block cannot name `model`; None when it can."""
     try:
         resolver.resolve(model, _ANY_DIALECT)
     except (UnknownModel, UnpricedModel) as error:

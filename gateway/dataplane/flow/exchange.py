@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gateway.base.core.plan import Deployment
     from gateway.dataplane.budget import Attempt, Hold, Limits, Reach, Taken
     from gateway.dataplane.flow.assemble import Policy
+    from gateway.dataplane.flow.course import Course
 
 Headers = list[tuple[str, str]]
 _GONE: Any = None
@@ -119,6 +120,8 @@ class Exchange(Struct, eq=False):
     queued_ms: int = 0
     output_limit: int = 0
     """The output tokens that a hard budget can pay for, where the client set no limit; else 0."""
+    course: "Course | None" = None
+    """Its way through a plan of several deployments."""
     hops: "list[dict[str, str]]" = []
     request_bytes: int = 0
     response_bytes: int = 0
@@ -131,6 +134,8 @@ class Exchange(Struct, eq=False):
     is_committed: bool = False
     is_settled: bool = False
     is_watched: bool = False
+    has_left: bool = False
+    """The client went while no relay had the exchange."""
     body_deadline: float = 0.0
     last_write: float = 0.0
     waits_for: "asyncio.Future[Any] | None" = None
@@ -149,6 +154,7 @@ class Exchange(Struct, eq=False):
         """Forget who took part: they know each other in a circle, which would keep an answer until the collector comes."""
         self.waits_for = None
         self.relay = None
+        self.course = None
         if self.is_settled:
             self.reply = self.incoming = _GONE
 

@@ -1,9 +1,35 @@
 """What the native client's failures are to the client: the error's class, and its words."""
 
+from gateway import _native
 from gateway.base.core.errors import ConnectFailed, ResponseTooLarge, TimedOut, UpstreamFault, UpstreamProtocolError
 
 NEVER_SENT = frozenset({"connect", "dns", "tls", "timeout_connect"})
 """Failures before the request left: they cost nothing."""
+
+_MOVING = frozenset({401, 402, 403, 404, 408, 409, 425, 429})
+"""Refusals that are about the provider, our key there or its load: another one may serve. Other 4xx are about the request."""
+_STAYING = frozenset({"cancelled", "too_large", "event_too_large"})
+_CLIENTS_FAULT = _native.Needles(
+    [
+        b"context_length",
+        b"invalid_request",
+        b"invalid_prompt",
+        b"content_policy",
+        b"content_filter",
+        b"prompt is too long",
+    ]
+)
+
+
+def may_move(status: int, fault: str, said: bytes = b"") -> bool:
+    """Whether another deployment may be asked after such a failure: an answer's status, or a code of the native client.
+
+    `said` is the error of a failure in band (`in_band`): what is the request's own fault fails everywhere.
+    """
+    if fault:
+        return fault not in _STAYING and not (said and _CLIENTS_FAULT.any_in(said))
+    return status >= 500 or status in _MOVING
+
 
 _FAULTS: dict[str, type[UpstreamFault]] = {
     "connect": ConnectFailed,

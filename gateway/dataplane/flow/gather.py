@@ -8,6 +8,27 @@ if TYPE_CHECKING:
     from gateway.dataplane.flow.relay import Relay
 
 
+class _Nobody:
+    """The upstream `Handler` of a request that was cancelled: whatever still comes of it is nobody's."""
+
+    def on_head(self, status: int, headers: Headers, ttfb_us: int) -> None: ...
+
+    def on_data(self, data: bytes) -> None: ...
+
+    def on_terminal(self, data: bytes, captures: Captures) -> None: ...
+
+    def on_end(self, captures: Captures) -> None: ...
+
+    def on_failed(self, code: str, message: str, captures: Captures | None) -> None: ...
+
+    def on_body(self, status: int, headers: Headers, ttfb_us: int, body: bytes) -> None: ...
+
+    def on_bug(self, exc: Exception) -> None: ...
+
+
+NOBODY = _Nobody()
+
+
 class Gather:
     """The upstream `Handler` in its relay's place, from the answer's head to its end.
 

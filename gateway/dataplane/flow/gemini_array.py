@@ -8,6 +8,7 @@ from msgspec.json import Decoder
 from gateway import _native
 from gateway.base.core.struct import Wire
 from gateway.base.core.usage import Usage
+from gateway.dataplane.wire.gemini import GEMINI_GENERATE
 from gateway.dataplane.wire.usage import USAGE
 
 
@@ -35,15 +36,19 @@ def usage_of(body: bytes) -> Usage | None:
     return USAGE["gemini.generate"](rest[start:end], None) if start >= 0 else None
 
 
+_BARE_ERROR = GEMINI_GENERATE.bare_error
+
+
 class ArrayWriter:
-    """Chunks as server-sent events → as elements of the array."""
+    """A stream's chunks and its error → elements of the array."""
 
     def __init__(self) -> None:
         self._has_begun = False
 
     def piece(self, data: bytes) -> bytes:
         """More elements; b'' when `data` is a keep-alive."""
-        chunks = [line[5:].strip() for line in data.splitlines() if line.startswith(b"data:")]
+        lines = data.splitlines()
+        chunks = [line.removeprefix(b"data:").strip() for line in lines if line.startswith((b"data:", _BARE_ERROR))]
         if not chunks:
             return b""
         head = b",\r\n" if self._has_begun else b"["

@@ -36,8 +36,7 @@ def stamp(headers: Headers, ex: Exchange, cost_nusd: int) -> Headers:
         ("x-agentcc-policy-version", ex.policy.version),
     )
     if ex.limits is not None:  # ours in place of the provider's
-        headers = [pair for pair in headers if not pair[0].startswith("x-ratelimit-")]
-        headers += ex.limits.headers(perf_counter())
+        ex.limits.stamp(headers, perf_counter())
     if ex.queued_ms:
         headers.append(("x-agentcc-queued-ms", str(ex.queued_ms)))
     if ex.drops:

@@ -5,10 +5,10 @@
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from time import perf_counter, time
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gateway import _native
 from gateway.base.core.errors import (
@@ -29,6 +29,7 @@ from gateway.dataplane.budget import Charge, Rates, Wallet
 from gateway.dataplane.flow import refuse
 from gateway.dataplane.flow.admit import admit, hold, pace
 from gateway.dataplane.flow.assemble import Policy
+from gateway.dataplane.flow.course import Course
 from gateway.dataplane.flow.exchange import ClientLeft, Exchange, Headers, Incoming, Reply, new_exchange
 from gateway.dataplane.flow.fetch import Fetched, Fetcher
 from gateway.dataplane.flow.headers import stamp
@@ -41,14 +42,16 @@ from gateway.dataplane.flow.outgoing import (
     refuse_repeats,
     wants_array,
 )
+from gateway.dataplane.flow.planning import Planning
 from gateway.dataplane.flow.recorder import Journal, Recorder
 from gateway.dataplane.flow.relay import Relay
 from gateway.dataplane.flow.route import Route, dialect_of_path, find_route
 from gateway.dataplane.flow.session import Sessions
-from gateway.dataplane.flow.settle import hold_nusd, write_done, write_open
+from gateway.dataplane.flow.settle import Spend, hold_nusd, write_done, write_open
 from gateway.dataplane.flow.translate import counted, moved, read_turn, translate, translated_headers, translated_url
 from gateway.dataplane.flow.translated import TranslatedRelay
 from gateway.dataplane.identity import allows, credential
+from gateway.dataplane.routing import RetryBudget
 from gateway.dataplane.upstream import UpstreamClient, for_provider
 from gateway.dataplane.wire import TRACE, Peek, Translation, wanted
 from gateway.dataplane.wire.decode import decoded
@@ -91,6 +94,7 @@ class Pipeline:
         self.wallet = recorder.wallet = Wallet(leases, node, run_id, lambda: recorder.written)
         self.rates = Rates(rates, run_id)
         self.sessions = Sessions(board, policy.identity.derived_key("sessions"))
+        self.planning = recorder.planning = Planning(board, policy.identity.derived_key("routing"))
         self.use(policy)
         self.now = perf_counter()
         self.open_exchanges: dict[str, Exchange] = {}
@@ -103,6 +107,9 @@ class Pipeline:
         self._new_id = RequestIds(run_id).new
         self._clients: dict[str, UpstreamClient] = {}
         self._fetcher = Fetcher(loop)
+        self._retries = RetryBudget()
+        self._moves: set[asyncio.Task[Exchange]] = set()
+        """Exchanges on their way to the next deployment: the loop itself keeps no task alive."""
 
     def use(self, policy: Policy) -> None:
         """Swap in a reloaded policy."""
@@ -110,16 +117,20 @@ class Pipeline:
         self.wallet.use(policy.accounts, int(time() * 1000))
         self.rates.use(policy.rates)
 
-    async def handle(self, incoming: Incoming, reply: Reply) -> Exchange:
+    def handle(self, incoming: Incoming, reply: Reply) -> Coroutine[Any, Any, Exchange]:
         """Take one request of a client as far as its dispatch or its refusal; from the dispatch on its relay ends it.
 
         Waits only for the body: a request whose body is here (`Incoming.is_here`) and small is served without a pause.
         """
         ex = new_exchange(self._new_id(), incoming, reply, self.policy)
         self.open_exchanges[ex.request_id] = ex
+        return self._run(ex, self._walk)
+
+    async def _run(self, ex: Exchange, step: Callable[[Exchange], Awaitable[None]]) -> Exchange:
+        """A stretch of the road. However it fails, the client gets one answer and the exchange one record."""
         try:
             try:
-                await self._walk(ex)
+                await step(ex)
             except asyncio.CancelledError:
                 if ex.interrupted_by is None:
                     raise
@@ -138,6 +149,60 @@ class Pipeline:
             if ex.relay is None:
                 self.end(ex)
         return ex
+
+    def fall_back(self, ex: Exchange, reason: str, spend: Spend, give_up: Callable[[], None]) -> bool:
+        """Ask the plan's next deployment in place of the one that failed for `reason`, having cost `spend`; False where none can be asked.
+
+        `give_up` tells the client of the failure, should the next one not even be sent.
+        """
+        course, failed = ex.course, ex.deployment
+        if course is None or failed is None or course.is_last or ex.is_settled or not self._retries.spend():
+            return False
+        course.sunk_nusd += spend[1]
+        course.at += 1
+        course.failed, course.relay, course.reason, course.give_up = failed, ex.relay, reason, give_up
+        if ex.hold is not None and ex.grant is not None:
+            ex.hold.settle(0, ex.grant.principal, failed.name, 0)  # the next hold counts what is sunk
+            ex.hold = None
+        if ex.taken is not None:
+            ex.taken.cancel()
+            ex.taken = None
+        ex.relay = course
+        task = self.loop.create_task(self._run(ex, self._again))
+        self._moves.add(task)
+        task.add_done_callback(self._moves.discard)
+        return True
+
+    async def _again(self, ex: Exchange) -> None:
+        """Ask the deployment whose turn it is; where it cannot be asked, the next; where none can, tell of the failure that began it."""
+        course = ex.course
+        assert course is not None
+        assert course.failed is not None
+        peeked = course.peeked
+        assert peeked is not None
+        while True:
+            if ex.has_left:
+                raise ClientLeft
+            self.planning.begin(course)
+            ex.output_limit, ex.reach, ex.drops = 0, None, ""
+            ex.hops.append({"from": course.failed.name, "to": course.deployment.name, "reason": course.reason})
+            try:
+                await self._ask(ex, course.route, peeked, course.deployment, perf_counter())
+            except GatewayError:
+                ex.hops.pop()
+                if course.is_last or ex.interrupted_by is not None:
+                    self._give_up(ex, course)
+                    return
+                course.at += 1
+            else:
+                if course.is_last:
+                    course.peeked = None
+                return
+
+    def _give_up(self, ex: Exchange, course: Course) -> None:
+        assert course.give_up is not None
+        ex.deployment, ex.relay = course.failed, course.relay
+        course.give_up()
 
     def end(self, ex: Exchange) -> None:
         """Nothing more will be sent to the client of `ex`. A second call does nothing."""
@@ -195,9 +260,22 @@ class Pipeline:
         ex.model_requested = route.model or peeked.model
         ex.is_stream = route.is_stream or peeked.is_stream
 
-        # plan and admit (guard comes before them)
+        # plan (guard comes before it)
         self.sessions.recognise(ex, route, peeked)
-        deployment = self._deployment(ex, route, ex.model_requested)
+        resolve = partial(self._deployment, ex, route)
+        if policy.ways and (course := self.planning.course(ex, route, peeked, self.wallet, resolve)) is not None:
+            ex.course = course
+            self._retries.earn()
+            await self._ask(ex, route, peeked, course.deployment, began)
+        else:
+            await self._ask(ex, route, peeked, resolve(ex.model_requested), began)
+
+    async def _ask(self, ex: Exchange, route: Route, peeked: Peek, deployment: Deployment, began: float) -> None:
+        """Admit, hold, dispatch: ask one deployment. From the dispatch on its relay owns the exchange."""
+        policy, grant = ex.policy, ex.grant
+        assert grant is not None
+
+        # admit
         charge: Charge | None = None
         if self.wallet.is_on and route.is_billable:
             charge = self.wallet.charge_for(grant, deployment.name, int(ex.started_at * 1000))
@@ -271,14 +349,15 @@ class Pipeline:
         """`_waited`, for what may take long: from here on the client is watched."""
         if not ex.is_watched:
             ex.is_watched = True
-            ex.reply.watch(partial(self._on_left, ex))
+            ex.reply.watch(partial(self.on_left, ex))
         return await self._waited(ex, awaitable)
 
-    def _on_left(self, ex: Exchange) -> None:
-        """The client of an exchange that was watched before its dispatch has gone."""
+    def on_left(self, ex: Exchange) -> None:
+        """The client of an exchange has gone."""
         if isinstance(ex.relay, Relay):
             ex.relay.on_left()
         else:
+            ex.has_left = True
             ex.interrupt(ClientLeft())
 
     def _pass_through(
@@ -324,6 +403,10 @@ class Pipeline:
         if ex.deployment.provider.sign is not None:
             headers += ex.deployment.provider.sign("POST", url, headers, body, time())
         write_open(ex, self.recorder)
+        if ex.attempt is not None and (ex.course is None or not ex.course.failed):
+            ex.attempt.begun(int(time() * 1000))
+        if ex.course is not None:
+            ex.course.sent_at = perf_counter()
         ex.overhead += perf_counter() - began
         ex.relay = relay
         ex.reply.on_sent = relay.on_sent
@@ -371,9 +454,12 @@ class Pipeline:
     async def _refuse(self, ex: Exchange, error: GatewayError) -> None:
         """Record and answer a refusal or a fault of ours before anything was sent upstream."""
         outcome: Outcome = "refused" if error.status < 500 else "error"
-        relay = ex.relay
+        relay, course = ex.relay, ex.course
         if isinstance(relay, Relay):
             relay.on_bug(error)
+            return
+        if course is not None and course.give_up is not None:
+            self._give_up(ex, course)
             return
         ex.waits_for = None  # a second cancellation would take the answer with it
         if not ex.incoming.is_here:
@@ -393,7 +479,8 @@ class Pipeline:
         if isinstance(relay, Relay):
             relay.on_left()
         else:
-            ex.deployment = None  # planned, but nobody was asked
+            if ex.course is None or not ex.course.at:
+                ex.deployment = None  # planned, but nobody was asked
             write_done(ex, self.recorder, status=499, outcome="disconnected", error_code="client_disconnected")
 
     def client(self, ca_file: str = "") -> UpstreamClient:

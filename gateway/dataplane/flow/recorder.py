@@ -5,12 +5,15 @@ spent, so it is kept and tried again by the clock; a crash meanwhile leaves its 
 """
 
 from collections import deque
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gateway.base.core.errors import JournalUnavailable
 from gateway.base.journal import JournalError
 from gateway.base.telemetry.log import log
 from gateway.dataplane.budget import Wallet
+
+if TYPE_CHECKING:
+    from gateway.dataplane.flow.planning import Planning
 
 _KEPT_FRAMES = 50_000
 """Some 40 MB. Only refusals can be more than the exchanges that were open when the disk filled up."""
@@ -24,14 +27,15 @@ class Journal(Protocol):
 
 
 class Recorder:
-    """The road's way to the journal; one per worker. `written` counts `done` frames; `wallet` learns what was spent."""
+    """The road's way to the journal; one per worker. `written` counts `done` frames; `wallet` learns what was spent, `planning` how it went."""
 
-    __slots__ = ("_append", "_kept", "wallet", "written")
+    __slots__ = ("_append", "_kept", "planning", "wallet", "written")
 
     def __init__(self, journal: Journal) -> None:
         self._append = journal.append
         self._kept: deque[bytes] = deque()
         self.wallet: Wallet | None = None
+        self.planning: Planning | None = None
         self.written = 0
 
     def write_open(self, payload: bytes) -> None:

@@ -15,12 +15,16 @@ def dialect_of(ex: Exchange) -> Dialect:
 
 def status_of(ex: Exchange, error: GatewayError) -> int:
     """The status that `answer` sends for `error`."""
-    return form_of(ex.family, error).status
+    return _form(ex, error).status
+
+
+def _form(ex: Exchange, error: GatewayError) -> Form:
+    return form_of(ex.family, error, dialect_of(ex).name)
 
 
 def answer(ex: Exchange, error: GatewayError, cost_nusd: int = 0) -> None:
     """Send `error` as the whole answer; `cost_nusd` is what the exchange has cost all the same."""
-    form = form_of(ex.family, error)
+    form = _form(ex, error)
     body = _body(ex, form, error)
     headers = stamp([("content-type", "application/json"), *form.headers], ex, cost_nusd)
     ex.response_bytes = len(body)
@@ -29,7 +33,7 @@ def answer(ex: Exchange, error: GatewayError, cost_nusd: int = 0) -> None:
 
 def last_of_array(ex: Exchange, error: GatewayError) -> bytes:
     """`error` as the last element of a JSON array that has begun (Gemini streams without `alt=sse`)."""
-    return (b"," if ex.response_bytes else b"[") + _body(ex, form_of(ex.family, error), error) + b"]"
+    return (b"," if ex.response_bytes else b"[") + _body(ex, _form(ex, error), error) + b"]"
 
 
 def _body(ex: Exchange, form: Form, error: GatewayError) -> bytes:
@@ -38,7 +42,7 @@ def _body(ex: Exchange, form: Form, error: GatewayError) -> bytes:
 
 def event(ex: Exchange, error: GatewayError, response_id: str = "") -> bytes:
     """`error` as the one terminal event of a stream that has begun, under the id that it began with."""
-    form = form_of(ex.family, error)
+    form = _form(ex, error)
     details = details_of(error, ex.policy.version, ex.request_id)
     details.setdefault("model", ex.model_requested)
     if response_id:

@@ -5,6 +5,8 @@ settles first and sends the last byte after.
 """
 
 import traceback
+from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -25,33 +27,37 @@ from gateway.dataplane.flow.answer import (
     response_id,
 )
 from gateway.dataplane.flow.exchange import Exchange
-from gateway.dataplane.flow.failure import NEVER_SENT, fault_of
-from gateway.dataplane.flow.gather import Gather
+from gateway.dataplane.flow.failure import NEVER_SENT, fault_of, may_move
+from gateway.dataplane.flow.gather import NOBODY, Gather
 from gateway.dataplane.flow.headers import stamp, stream_headers
 from gateway.dataplane.flow.leftover import LONGEST_S, MOMENT_S, Leftover
 from gateway.dataplane.flow.settle import NOTHING, Spend, cost_of, estimated_usage, most_output_tokens, write_done
 from gateway.dataplane.upstream import Captures, Headers, UpstreamClient, for_client
-from gateway.dataplane.wire import DIALECTS
+from gateway.dataplane.wire import CODECS, DIALECTS, provider_error
 from gateway.dataplane.wire.anthropic_messages import ANTHROPIC_MESSAGES
+from gateway.dataplane.wire.opening import opening_of
 
 if TYPE_CHECKING:
     from gateway.dataplane.flow.pipeline import Pipeline
 
 _OK = 200
 _ERROR = 400
+_ALONE_S = 0.2
+"""How long after the stream's last chunk an error that must be read alone is sent: in a packet of its own, which a busy client has not
+read together with the one before (Node 20 gives all that has arrived in one piece, whatever the HTTP chunks were)."""
 _FRAME_EVENTS = 500
 """What of a stream is no output: lifecycle events and pings."""
 
 
 class Relay:
-    """The upstream `Handler` of one exchange; `is_finished` once nothing more will be sent to the client.
+    """The upstream `Handler` of one exchange; `is_finished` once nothing more will be sent to the client but an error on its way.
 
     `has_begun`: the head of a streamed answer was there.
     """
 
     __slots__ = (
-        "client", "dialect", "events_left", "ex", "first", "has_begun", "is_billable", "is_client_gone", "is_ended_by_us", "is_finished",
-        "pipeline", "raw", "renames", "stop_at", "upstream",
+        "client", "dialect", "events_left", "ex", "first", "has_begun", "head", "held", "is_billable", "is_client_gone", "is_ended_by_us",
+        "is_finished", "is_moved", "pipeline", "raw", "renames", "stop_at", "upstream",
     )  # fmt: skip
 
     def __init__(
@@ -75,6 +81,13 @@ class Relay:
         self.stop_at = 0.0
         """When to stop reading an answer whose client has left (`perf_counter()` seconds); 0 while it is there."""
         self.is_ended_by_us: GatewayError | None = None
+        self.is_moved = False
+        """Another deployment is asked in place of this one."""
+        may_move = ex.course is not None and not ex.course.is_last and not is_raw
+        self.held: list[bytes] | None = [] if may_move else None
+        """What of a stream says nothing yet, for as long as another deployment may answer in its place; None: all goes on at once."""
+        self.head: tuple[int, Headers] | None = None
+        """Status and headers that are held back with it."""
         self.events_left = _FRAME_EVENTS + most_output_tokens(ex) if ex.reach is not None else 0
         """Events after which a provider has gone past the output that a hard budget can pay for; 0: not counted."""
 
@@ -86,8 +99,11 @@ class Relay:
         ex = self.ex
         ex.ttfb_us = ttfb_us
         if status >= _ERROR:
-            self._pass_error(status, headers, body)
+            give_up = partial(self._pass_error, status, headers, body)
+            if not self.moves(f"upstream_{status}", NOTHING, give_up, status=status, headers=headers):
+                give_up()
             return
+        self.note_limits(status, headers)
         spend = self.spend_of_body(body)
         if ex.is_committed:  # we promised a stream: that it came in another form can only be told as its error
             error = UpstreamProtocolError(
@@ -109,11 +125,8 @@ class Relay:
         ex, code = self.ex, f"upstream_{status}"
         headers, body = plain_error(headers, body)
         if ex.is_committed:
-            words = ex.dialect.upstream_message(body) if ex.dialect else ""
-            error = UpstreamProtocolError(
-                words or f"the provider answered {status} without a word", upstream_status=status
-            )
-            self._end_with(error, "upstream_error", NOTHING, code)
+            fault = CODECS[self.dialect.name].read_error(status, dict(headers), body)
+            self._end_with(provider_error(fault, self.dialect.name, self._provider()), "upstream_error", NOTHING, code)
             return
         ex.response_bytes = len(body)
         write_done(ex, self.pipeline.recorder, status=status, outcome="upstream_error", error_code=code)
@@ -129,11 +142,20 @@ class Relay:
             return
         began = perf_counter()
         ex.ttfb_us = ttfb_us
-        if not ex.is_committed:
-            ex.is_committed = True
-            ex.reply.start(status, stamp(for_client(headers, ex.model_requested), ex, ex.hold_nusd))
+        self.note_limits(status, headers)
+        self.head = status, headers
+        if self.held is None:
+            self.send_head()
         ex.last_write = now = perf_counter()
         ex.overhead += now - began
+
+    def send_head(self) -> None:
+        """Status and headers of a stream that is passed on, unless they have left."""
+        ex = self.ex
+        if not ex.is_committed and self.head is not None:
+            ex.is_committed = True
+            status, headers = self.head
+            ex.reply.start(status, stamp(for_client(headers, ex.model_requested), ex, ex.hold_nusd))
 
     def on_gathered(self, status: int, headers: Headers, ttfb_us: int, body: bytes, captures: Captures) -> None:
         """All of a stream that is no answer to what was asked: an error's, or one that should have been a JSON text.
@@ -156,6 +178,10 @@ class Relay:
             return
         if self.events_left:
             self.count_events(data)
+        if self.held is not None:
+            if not (data := self.released(data)):
+                return
+            self.send_head()
         ex = self.ex
         if not self.first and self.renames:
             data = renamed(data, ex.model_requested)
@@ -166,6 +192,8 @@ class Relay:
             self.raw.append(data)
         elif not self.first:
             self.first = data
+            if ex.course is not None:
+                self.pipeline.planning.answered(ex)
         ex.reply.write(data)
         self.pipeline.count_unfinished(ex, size)
 
@@ -173,6 +201,18 @@ class Relay:
         """The terminal event: the record is written, then cost comment and event leave together."""
         if self.is_ended_by_us is not None:
             return  # what came before it was held back, so it would be a lie
+        if captures[0] == "failed" and self.held is not None:
+            give_up = partial(self._last_of_failure, data, captures)
+            if self.moves("upstream_failed", NOTHING, give_up, fault="in_band", said=captures[4], is_open=True):
+                return
+        self._pass_terminal(data, captures)
+
+    def _last_of_failure(self, data: bytes, captures: Captures) -> None:
+        self._pass_terminal(data, captures)
+        self.finish()
+
+    def _pass_terminal(self, data: bytes, captures: Captures) -> None:
+        self.flush()
         ex = self.ex
         spend = self.spend_of(captures, data)
         ex.response_bytes += len(data)
@@ -183,6 +223,16 @@ class Relay:
 
     def on_end(self, captures: Captures) -> None:
         """The provider's EOF: the end, or a cut when the dialect's terminal event is missing."""
+        if self.held is not None and not self.ex.is_settled and not (captures[7] and captures[0] != "failed"):
+            is_failed = captures[0] == "failed"
+            spend = NOTHING if is_failed else self.estimate(captures)
+            reason, fault = ("upstream_failed", "in_band") if is_failed else ("cut", "reset")
+            if self.moves(reason, spend, partial(self._ended, captures), fault=fault, said=captures[4]):
+                return
+        self._ended(captures)
+
+    def _ended(self, captures: Captures) -> None:
+        self.flush()
         dialect = self.dialect
         if self.ex.is_settled:
             self.finish()
@@ -224,7 +274,9 @@ class Relay:
             self.finish()
             return
         error = self.is_ended_by_us or fault_of(code, message, self._provider())
-        self._end_with(error, "cut" if self.has_begun else "upstream_error", spend, error.code)
+        give_up = partial(self._end_with, error, "cut" if self.has_begun else "upstream_error", spend, error.code)
+        if not self.moves(code, spend, give_up, fault=code):
+            give_up()
 
     def on_bug(self, exc: Exception) -> None:
         """Our own code raised: tell the client, keep the worker."""
@@ -234,6 +286,63 @@ class Relay:
             self._end_with(error, "error", self.estimate(None), error.code)
         finally:
             self.finish()  # whatever else fails, the exchange must not stay open
+
+    # === another deployment in its place ===
+
+    def moves(
+        self,
+        reason: str,
+        spend: Spend,
+        give_up: Callable[[], None],
+        *,
+        status: int = 0,
+        fault: str = "",
+        headers: Headers | None = None,
+        said: bytes | None = None,
+        is_open: bool = False,
+    ) -> bool:
+        """Tell how the attempt failed; whether another deployment is asked in place of it: never once content has gone to the client.
+
+        `status` of an answer or `fault` of the native client (`in_band`: an error in the stream, `said`). `is_open`: more of it may come.
+        """
+        ex, pipeline = self.ex, self.pipeline
+        if ex.course is None or self.is_client_gone or self.is_ended_by_us is not None:
+            return False
+        pipeline.planning.failed(ex, status, fault, headers or [])
+        if ex.response_bytes or not may_move(status, fault, said or b""):
+            return False
+        self.is_moved = pipeline.fall_back(ex, reason, spend, give_up)
+        if self.is_moved and is_open:
+            self.client.hand_over(self.upstream, NOBODY)
+            self.client.cancel(self.upstream)
+        return self.is_moved
+
+    def released(self, data: bytes) -> bytes:
+        """What may go on to the client now, with all that was held; nothing while that says nothing, or tells of a failure."""
+        assert self.held is not None
+        assert self.ex.dialect is not None
+        self.held.append(data)
+        if opening_of(self.ex.dialect.name, data) != "content":
+            return b""
+        data = b"".join(self.held)
+        self.held = None
+        return data
+
+    def flush(self) -> None:
+        """Send what was held: nobody else will answer."""
+        if self.held is None:
+            return
+        held, self.held = b"".join(self.held), None
+        self.send_head()
+        if held:
+            self.ex.response_bytes += len(held)
+            self.first = self.first or held
+            self.ex.reply.write(held)
+
+    def note_limits(self, status: int, headers: Headers) -> None:
+        """What a good answer's headers say of the provider's rate limits."""
+        if self.ex.course is not None:
+            self.pipeline.planning.note_limits(self.ex, status, headers)
 
     # === the client and the clock ===
 
@@ -248,6 +357,8 @@ class Relay:
         self.is_client_gone = True
         if self.ex.is_settled:
             self.client.cancel(self.upstream)
+            return
+        if self.is_moved:
             return
         is_read_to_the_end = self.ex.reach is not None or not self.ex.is_stream
         self.stop_at = perf_counter() + (LONGEST_S if is_read_to_the_end else MOMENT_S)
@@ -307,7 +418,7 @@ class Relay:
             data = self._last_words(error)
             ex.response_bytes += len(data)
             write_done(ex, recorder, status=_OK, outcome=outcome, error_code=code, spend=spend)
-            ex.reply.write(data)
+            self.write_last(data)
         else:
             # the record first: its status is the one that `answer` will send
             write_done(ex, recorder, status=refuse.status_of(ex, error), outcome=outcome, error_code=code, spend=spend)
@@ -320,13 +431,37 @@ class Relay:
             return refuse.last_of_array(self.ex, error)
         return refuse.event(self.ex, error, response_id(self.first))
 
-    def finish(self) -> None:
-        if self.is_finished:
+    def write_last(self, data: bytes) -> None:
+        """Send the end of a stream. An error that the client knows only when it comes alone follows a moment later, and ends it."""
+        ex = self.ex
+        mark = ex.dialect.bare_error if ex.dialect and not self.is_array else b""
+        at = (b"\n" + data).find(b"\n" + mark) if mark else -1
+        if at < 0:
+            ex.reply.write(data)
             return
+        if at:
+            ex.reply.write(data[:at])
+        self.is_finished = True
+        self.pipeline.loop.call_later(_ALONE_S, self._say_alone, data[at:])
+
+    def _say_alone(self, error: bytes) -> None:
+        self.ex.reply.write(error)
+        self._end()
+
+    def finish(self) -> None:
+        if not self.is_finished:
+            self.is_finished = True
+            self._end()
+
+    def _end(self) -> None:
         if self.ex.is_committed:
             self.ex.reply.finish()
-        self.is_finished = True
         self.pipeline.end(self.ex)
+
+    @property
+    def is_array(self) -> bool:
+        """Whether the client reads its stream as one JSON array."""
+        return self.raw is not None
 
     # === what it cost ===
 
@@ -366,7 +501,8 @@ class Relay:
         usage = estimated_usage(ex, seen, events, size)
         cost = cost_of(ex, usage, answered)
         if ex.reach is not None and ex.hold is not None:
-            cost = ex.hold.hard_nusd if seen is None else min(cost, ex.hold.hard_nusd)
+            most = ex.hold.hard_nusd - (ex.course.sunk_nusd if ex.course is not None else 0)
+            cost = most if seen is None else min(cost, most)
         return usage, cost, "estimated"
 
     def _reported(self, captures: Captures, terminal: bytes = b"") -> Usage | None:

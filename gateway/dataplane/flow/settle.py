@@ -10,7 +10,7 @@ from time import perf_counter, time
 
 from msgspec.json import Encoder
 
-from gateway.base.core.record import CostBasis, DoneFrame, OpenFrame, Outcome
+from gateway.base.core.record import CostBasis, DoneFrame, NextFrame, OpenFrame, Outcome
 from gateway.base.core.usage import NO_USAGE, Usage
 from gateway.dataplane.budget import Taken
 from gateway.dataplane.flow.exchange import Exchange
@@ -108,9 +108,10 @@ def write_open(ex: Exchange, recorder: Recorder) -> None:
     deployment = ex.deployment
     assert deployment is not None
     assert ex.dialect is not None
+    frame = NextFrame if ex.course is not None and ex.course.at else OpenFrame
     recorder.write_open(
         _encode(
-            OpenFrame(
+            frame(
                 ex.request_id,
                 _timestamps.text(ex.started_at),
                 ex.session_id,
@@ -143,7 +144,7 @@ def write_done(
         return
     ex.is_settled = True
     deployment = ex.deployment
-    usage, cost, basis = spend
+    usage, cost, basis = spend if ex.course is None else ex.course.total(spend)
     recorder.write_done(
         _encode(
             DoneFrame(
@@ -185,6 +186,8 @@ def write_done(
     _settle_hold(ex, recorder, cost)
     if ex.taken is not None:
         _settle_rates(ex.taken, outcome, usage)
+    if ex.course is not None and recorder.planning is not None and outcome not in {"upstream_error", "cut"}:
+        recorder.planning.served(ex, usage, is_ok=outcome == "ok")
     if ex.attempt is not None and outcome != "refused":
         now_ms = int(time() * 1000)
         if outcome == "ok":

@@ -6,6 +6,7 @@ than a moment are watched for a client that leaves (a watch costs more than a sh
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 
 from gateway.base.core.errors import BodyTimeout
@@ -43,7 +44,7 @@ class Sweep:
         for ex in list(pipeline.open_exchanges.values()):
             relay = ex.relay
             if isinstance(relay, Relay):
-                _look_at(ex, relay, now)
+                _look_at(pipeline, ex, relay, now)
             elif ex.body_deadline and now > ex.body_deadline:
                 ex.interrupt(BodyTimeout("the request body did not arrive in time"))
         for look in self.also:
@@ -51,11 +52,11 @@ class Sweep:
         self._handle = pipeline.loop.call_later(TICK_S, self._tick)
 
 
-def _look_at(ex: Exchange, relay: Relay, now: float) -> None:
+def _look_at(pipeline: Pipeline, ex: Exchange, relay: Relay, now: float) -> None:
     if not ex.is_watched:
         if now - ex.started > WATCH_AFTER_S:
             ex.is_watched = True
-            ex.reply.watch(relay.on_left)
+            ex.reply.watch(partial(pipeline.on_left, ex))
         return
     if relay.stop_at and now > relay.stop_at:
         relay.stop_reading()

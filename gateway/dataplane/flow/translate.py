@@ -20,11 +20,13 @@ from gateway.dataplane.wire import (
     Translation,
     Turn,
     estimated_tokens,
+    in_words_of,
     inlined,
     reopened,
 )
 
 _encode = Encoder().encode
+_WRAPPED = "generateContentRequest"
 _PASSED = ("user-agent", "traceparent", "tracestate")
 _ANTHROPIC_VERSION = ("anthropic-version", "2023-06-01")
 
@@ -113,8 +115,12 @@ def moved(ex: Exchange, route: Route, body: bytes, deployment: Deployment, polic
     turn_for_it = reopened(codec, turn, target, _seals(ex, policy), report)
     if turn_for_it is None:
         return body, ""
-    written = codec.write_turn(turn_for_it, target, report)
-    return body[:start] + written + body[end:], report.header()
+    under = f"{_WRAPPED}." if start else ""
+    try:
+        written = codec.write_turn(turn_for_it, target, report)
+    except BadRequest as exc:
+        raise in_words_of(codec, turn, exc) from exc
+    return body[:start] + written + body[end:], report.header(under)
 
 
 def _seals(ex: Exchange, policy: Policy) -> OrgSeals:
@@ -127,7 +133,7 @@ def _report(policy: Policy) -> Report:
 
 def _turn_in(route: Route, body: bytes) -> tuple[int, int]:
     """Where in a body the turn is: Gemini's token counts may wrap a whole request."""
-    start, end = _native.find_path(body, (b"generateContentRequest",)) if route.resource == "countTokens" else (-1, -1)
+    start, end = _native.find_path(body, (_WRAPPED.encode(),)) if route.resource == "countTokens" else (-1, -1)
     return (start, end) if start >= 0 else (0, len(body))
 
 

@@ -5,6 +5,7 @@ answered with a status. The record is written before the client's terminal event
 """
 
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ _UNSENT_BYTES = 512 << 10
 """How much may wait for a client, where the server interface tells, before the provider is read no further."""
 _OK = 200
 _ERROR = 400
+_MOVING = frozenset({"server", "overloaded", "rate_limit", "timeout", "authentication", "permission", "not_found"})
+"""Kinds of failure that are the provider's own: another one may serve."""
 _CARRIED = frozenset({"x-request-id", "request-id", "retry-after", "x-amzn-requestid"})
 """What of a foreign provider's headers means the same to every client."""
 
@@ -58,8 +61,12 @@ class TranslatedRelay(Relay):
         self._carried = _carried(headers)
         if status >= _ERROR:
             fault = self._translation.error(status, dict(headers), plain_error(headers, body)[1])
-            self._fail(fault, "upstream_error", NOTHING, f"upstream_{status}")
+            code = f"upstream_{status}"
+            give_up = partial(self._fail, fault, "upstream_error", NOTHING, code)
+            if not self.moves(code, NOTHING, give_up, status=status, headers=headers):
+                give_up()
             return
+        self.note_limits(status, headers)
         self._answer(self._translation.whole, body, self.spend_of_body(body))
 
     def on_head(self, status: int, headers: Headers, ttfb_us: int) -> None:
@@ -70,6 +77,7 @@ class TranslatedRelay(Relay):
             self.client.hand_over(self.upstream, Gather(self, status, headers, ttfb_us))
             return
         ex.ttfb_us = ttfb_us
+        self.note_limits(status, headers)
         ex.last_write = perf_counter()
 
     def on_gathered(self, status: int, headers: Headers, ttfb_us: int, body: bytes, captures: Captures) -> None:
@@ -128,7 +136,7 @@ class TranslatedRelay(Relay):
         if self._translation.ended is None:
             self._last.append(self._read(data))
         if self._translation.ended is not None:
-            self._settle(captures, data)
+            self._settle(captures, data, is_open=True)
 
     def on_end(self, captures: Captures) -> None:
         if self.ex.is_settled:
@@ -142,7 +150,8 @@ class TranslatedRelay(Relay):
             failure = "cut"
             self._last.append(self._translation.end())
         self._settle(captures, failure=failure)
-        self.finish()
+        if not self.is_moved:
+            self.finish()
 
     def on_failed(self, code: str, message: str, captures: Captures | None) -> None:
         is_whole = self._translation.ended is not None and self.is_ended_by_us is None and not self.is_client_gone
@@ -163,14 +172,19 @@ class TranslatedRelay(Relay):
         try:
             answer = read(body)
         except UpstreamProtocolError as error:
-            self._end_with(error, failure, spend, error.code)
+            give_up = partial(self._end_with, error, failure, spend, error.code)
+            if not self.moves(error.code, spend, give_up, fault="protocol"):
+                give_up()
             return
         ended = self._translation.ended
         ex.overhead += perf_counter() - began
         if isinstance(ended, Fault):
             self._last.append(answer)
             counted = spend if failure == "cut" or spend[2] == "exact" else NOTHING
-            self._fail(ended, failure, counted, "cut" if failure == "cut" else "upstream_failed")
+            code = "cut" if failure == "cut" else "upstream_failed"
+            give_up = partial(self._fail, ended, failure, counted, code)
+            if ended.kind not in _MOVING or not self.moves(code, counted, give_up, fault="in_band"):
+                give_up()
         elif self._translation.is_stream:
             self._last.append(answer)
             self._close("ok", "", spend)
@@ -182,7 +196,9 @@ class TranslatedRelay(Relay):
             ex.reply.whole(_OK, stamp(headers, ex, spend[1]), answer)
             self.finish()
 
-    def _settle(self, captures: Captures, terminal: bytes = b"", *, failure: Outcome = "upstream_error") -> None:
+    def _settle(
+        self, captures: Captures, terminal: bytes = b"", *, failure: Outcome = "upstream_error", is_open: bool = False
+    ) -> None:
         """The stream has ended, well or with a failure: record it, then tell the client."""
         ex, ended = self.ex, self._translation.ended
         if ex.is_settled:
@@ -195,8 +211,16 @@ class TranslatedRelay(Relay):
             return
         spend = self._spend_of_failure(captures, terminal)
         code = "cut" if failure == "cut" else "upstream_failed"
-        if ex.is_committed or self._translation.has_begun:
+        give_up = partial(self._tell_failure, ended, failure, code, spend)
+        is_providers = failure == "cut" or ended.kind in _MOVING
+        if not is_providers or not self.moves(code, spend, give_up, fault="in_band", is_open=is_open):
+            give_up()
+
+    def _tell_failure(self, ended: Fault, failure: Outcome, code: str, spend: Spend) -> None:
+        if self.ex.is_committed or self._translation.has_begun:
             self._close(failure, code, spend)
+            if self.is_moved:
+                self.finish()
         else:
             self._fail(ended, failure, spend, code)
 
@@ -211,7 +235,8 @@ class TranslatedRelay(Relay):
     def _close(self, outcome: Outcome, code: str, spend: Spend) -> None:
         """Record the stream and send its end, which `_last` holds."""
         ex = self.ex
-        last = b"".join(self._last)
+        held, self.held = b"".join(self.held or ()), None
+        last = held + b"".join(self._last)
         if self._array is not None:
             last = self._array.last(last)
         ex.response_bytes += len(last)
@@ -219,7 +244,7 @@ class TranslatedRelay(Relay):
         if ex.dialect is not None and ex.dialect.takes_comments:
             last = b": x-agentcc-cost %s\n\n%s" % (usd(spend[1]).encode(), last)
         self._commit(spend[1])
-        ex.reply.write(last)
+        self.write_last(last)
 
     def _fail(self, fault: Fault, outcome: Outcome, spend: Spend, code: str) -> None:
         ex = self.ex
@@ -238,13 +263,21 @@ class TranslatedRelay(Relay):
             written += told_by_writer or refuse.event(ex, error)
         return written if self._array is None else self._array.last(written)
 
+    @property
+    def is_array(self) -> bool:
+        return self._array is not None
+
     def commit_early(self) -> None:
         self.ex.is_stream = True
         self.ex.last_write = perf_counter()
         self._commit(self.ex.hold_nusd)
 
     def _send(self, data: bytes) -> None:
+        if self.held is not None and not (data := self.released(data)):
+            return
         ex = self.ex
+        if ex.course is not None:
+            self.pipeline.planning.answered(ex)
         if self._array is not None:
             data = self._array.piece(data)
         self._commit(ex.hold_nusd)

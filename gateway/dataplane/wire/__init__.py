@@ -7,6 +7,7 @@ from gateway.dataplane.wire.canon import Fault, Turn
 from gateway.dataplane.wire.codec import Codec, PathSays, Target
 from gateway.dataplane.wire.dialect import Dialect, details_of
 from gateway.dataplane.wire.fault import provider_error, told
+from gateway.dataplane.wire.features import has_images, has_tools
 from gateway.dataplane.wire.gemini import GEMINI_GENERATE
 from gateway.dataplane.wire.openai_chat import OPENAI_CHAT, OPENAI_EMBEDDINGS
 from gateway.dataplane.wire.openai_responses import OPENAI_RESPONSES
@@ -14,12 +15,13 @@ from gateway.dataplane.wire.peek import Peek
 from gateway.dataplane.wire.refusal import Family, Form, family_of, form_of
 from gateway.dataplane.wire.report import Report
 from gateway.dataplane.wire.session import named_session
+from gateway.dataplane.wire.step import step_of
 from gateway.dataplane.wire.tool_loop import failed_streak
 from gateway.dataplane.wire.translate.count import estimated_tokens
 from gateway.dataplane.wire.translate.media import inlined, wanted
 from gateway.dataplane.wire.translate.reasoning import TRACE
 from gateway.dataplane.wire.translate.reopen import reopened
-from gateway.dataplane.wire.translate.road import Translation
+from gateway.dataplane.wire.translate.road import Translation, in_words_of
 
 DIALECTS: dict[str, Dialect] = {
     dialect.name: dialect
@@ -56,10 +58,14 @@ __all__ = [
     "failed_streak",
     "family_of",
     "form_of",
+    "has_images",
+    "has_tools",
+    "in_words_of",
     "inlined",
     "named_session",
     "provider_error",
     "reopened",
+    "step_of",
     "told",
     "wanted",
 ]

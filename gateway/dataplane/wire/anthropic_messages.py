@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.dataplane.wire.dialect import Dialect
-from gateway.dataplane.wire.openai import encode, upstream_message
+from gateway.dataplane.wire.openai import encode
 from gateway.dataplane.wire.peek import peek_with_limit
 from gateway.dataplane.wire.refusal import Form
 
@@ -42,5 +42,4 @@ ANTHROPIC_MESSAGES = Dialect(
     peek=peek_with_limit(b"max_tokens"),
     error_body=error_body,
     error_event=error_event,
-    upstream_message=upstream_message,
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway import _native
 from gateway.dataplane.wire.dialect import Dialect
-from gateway.dataplane.wire.openai import encode, upstream_message
+from gateway.dataplane.wire.openai import encode
 from gateway.dataplane.wire.peek import Peek, int_at, spans
 from gateway.dataplane.wire.refusal import Form
 
@@ -37,19 +37,24 @@ def peek(body: bytes, max_depth: int) -> Peek:
 
 def error_body(form: Form, message: str, details: dict[str, Any]) -> bytes:
     """`{"__type", "message", "agentcc"}`: SDKs read the kind of error from `__type`."""
-    return encode({"__type": _TYPES.get(form.status, _FAULT), "message": message, "agentcc": details})
+    return encode({"__type": _type_of(form), "message": message, "agentcc": details})
 
 
 def error_event(form: Form, message: str, details: dict[str, Any]) -> bytes:
     """An exception frame."""
     del details
-    kind = _TYPES.get(form.status, _FAULT)
+    kind = _type_of(form)
     headers = [
         (":exception-type", kind[0].lower() + kind[1:]),
         (":content-type", "application/json"),
         (":message-type", "exception"),
     ]
     return _native.eventstream_message(headers, encode({"message": message}))
+
+
+def _type_of(form: Form) -> str:
+    """The form's own type where it is one of AWS's, else that of its status."""
+    return form.type if form.type.endswith("Exception") else _TYPES.get(form.status, _FAULT)
 
 
 BEDROCK_CONVERSE = Dialect(
@@ -68,5 +73,4 @@ BEDROCK_CONVERSE = Dialect(
     peek=peek,
     error_body=error_body,
     error_event=error_event,
-    upstream_message=upstream_message,
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway import _native
 from gateway.dataplane.wire.dialect import Dialect
-from gateway.dataplane.wire.openai import encode, upstream_message
+from gateway.dataplane.wire.openai import encode
 from gateway.dataplane.wire.peek import Peek, int_at, spans
 from gateway.dataplane.wire.refusal import Form
 
@@ -42,7 +42,7 @@ def error_body(form: Form, message: str, details: dict[str, Any]) -> bytes:
         "metadata": {k: str(v) for k, v in details.items() if k != "code"},
     }
     said: list[dict[str, Any]] = [info]
-    if after_s := details.get("retry_after_s"):
+    if after_s := dict(form.headers).get("retry-after"):  # Gemini CLI obeys no header
         said.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{after_s}s"})
     error = {
         "code": form.status,
@@ -54,8 +54,12 @@ def error_body(form: Form, message: str, details: dict[str, Any]) -> bytes:
 
 
 def error_event(form: Form, message: str, details: dict[str, Any]) -> bytes:
-    """An error chunk."""
-    return b"data: " + error_body(form, message, details) + b"\r\n\r\n"
+    """An error without `data: `, which Google's SDKs read as one.
+
+    The JS SDK takes `data: {"error": …}` for a chunk without candidates; Gemini CLI then asks again and never shows the words.
+    It knows an error only when all that it reads at once is this JSON, so it is sent alone (`Dialect.bare_error`).
+    """
+    return error_body(form, message, details) + b"\r\n\r\n"
 
 
 GEMINI_GENERATE = Dialect(
@@ -64,9 +68,9 @@ GEMINI_GENERATE = Dialect(
     keep_alive=b"\n",
     has_terminal=False,
     takes_comments=False,
+    bare_error=b'{"error":',
     answer_keys=(b"usageMetadata", b"modelVersion", b"-", b"candidates"),
     peek=peek,
     error_body=error_body,
     error_event=error_event,
-    upstream_message=upstream_message,
 )

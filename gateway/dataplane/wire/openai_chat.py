@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from gateway.dataplane.wire.dialect import Dialect
-from gateway.dataplane.wire.openai import error_body, upstream_message
+from gateway.dataplane.wire.openai import error_body
 from gateway.dataplane.wire.peek import Edit, Peek, bool_at, int_at, member_edit, spans, string_at
 from gateway.dataplane.wire.refusal import Form
 
@@ -70,7 +70,6 @@ OPENAI_CHAT = Dialect(
     peek=peek,
     error_body=error_body,
     error_event=error_event,
-    upstream_message=upstream_message,
 )
 
 OPENAI_EMBEDDINGS = Dialect(
@@ -83,5 +82,4 @@ OPENAI_EMBEDDINGS = Dialect(
     peek=peek_embeddings,
     error_body=error_body,
     error_event=error_event,
-    upstream_message=upstream_message,
 )

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from gateway.dataplane.wire.canon import Fault
 from gateway.dataplane.wire.dialect import Dialect
-from gateway.dataplane.wire.openai import encode, error_body, upstream_message
+from gateway.dataplane.wire.openai import encode, error_body
 from gateway.dataplane.wire.peek import peek_with_limit
 from gateway.dataplane.wire.refusal import Form
+from gateway.dataplane.wire.responses.error import failed_error
 
 _LAST_SEQUENCE = 2**31 - 1  # we do not count events; the largest number keeps the sequence growing
 
@@ -13,15 +15,21 @@ _LAST_SEQUENCE = 2**31 - 1  # we do not count events; the largest number keeps t
 def error_event(form: Form, message: str, details: dict[str, Any]) -> bytes:
     """`response.failed`: Codex ignores `event: error` and would wait for the end (codex-wire §7).
 
-    A refusal's code is shown verbatim and stops the client; `server_error` lets it try again.
+    A refusal's code is shown verbatim and stops the client; `server_error` lets it try again. A provider's error has the code and the
+    words that it has on the translated road.
     """
-    code = form.event_code or (form.code if form.status < 500 else "server_error")
+    if "upstream_code" in details:
+        wait_s = float(dict(form.headers).get("retry-after", -1))
+        error = failed_error(Fault(details["kind"], message, code=details["upstream_code"], retry_after_s=wait_s))
+    else:
+        code = form.event_code or (form.code if form.status < 500 else "server_error")
+        error = {"code": code, "message": message}
     response: dict[str, Any] = {
         "id": details.get("response_id") or f"resp_{details.get('request_id', '')}",
         "object": "response",
         "created_at": 0,
         "status": "failed",
-        "error": {"code": code, "message": message, "agentcc": details},
+        "error": {**error, "agentcc": details},
         "incomplete_details": None,
         "model": str(details.get("model", "")),
         "output": [],
@@ -41,5 +49,4 @@ OPENAI_RESPONSES = Dialect(
     peek=peek_with_limit(b"max_output_tokens"),
     error_body=error_body,
     error_event=error_event,
-    upstream_message=upstream_message,
 )

@@ -4,6 +4,7 @@ The dialect gives the shape of the body, the client family picks status, code an
 very client show our words once and stop. Measured on the real CLIs; the wire notes are the source of each row.
 """
 
+import re
 from functools import lru_cache
 from typing import Literal
 
@@ -47,6 +48,7 @@ class Form(Record, frozen=True):
 
 _STOP = (("x-should-retry", "false"),)  # the OpenAI and Anthropic SDKs obey it
 _HOOK = "inference_hook_denied"  # Codex: shown verbatim, one request
+_NOT_FOUND = "model_not_found"  # Codex: any other 404 is asked six times
 _USAGE_LIMIT = (
     "usage_limit_reached"  # Codex: one request, and it shows the header of `_with_promo` instead of the message
 )
@@ -55,12 +57,12 @@ FORMS: dict[tuple[Family, type[GatewayError]], Form] = {
     ("codex", KeyRejected): Form(403, "invalid_request_error", _HOOK),
     ("codex", ModelForbidden): Form(403, "invalid_request_error", _HOOK),
     ("codex", UnpricedModel): Form(403, "invalid_request_error", _HOOK),
-    ("codex", UnknownModel): Form(404, "invalid_request_error", "model_not_found"),
+    ("codex", UnknownModel): Form(404, "invalid_request_error", _NOT_FOUND),
     ("codex", BadRequest): Form(400, "invalid_request_error", "invalid_prompt"),
     ("codex", Unsupported): Form(400, "invalid_request_error", "invalid_prompt"),
     ("codex", BodyTooLarge): Form(400, "invalid_request_error", "invalid_prompt"),
     ("codex", BodyTimeout): Form(408, "invalid_request_error", "body_timeout"),
-    ("codex", UnknownRoute): Form(404, "invalid_request_error", "unknown_route"),
+    ("codex", UnknownRoute): Form(404, "invalid_request_error", _NOT_FOUND),
     ("codex", BudgetExceeded): Form(429, _USAGE_LIMIT, "budget_exceeded", event_code=_HOOK),
     ("claude_code", BudgetExceeded): Form(429, "rate_limit_error", "budget_exceeded", _STOP),
     # 429 is asked again for over a minute
@@ -75,7 +77,11 @@ FORMS: dict[tuple[Family, type[GatewayError]], Form] = {
     ("claude_code", UnpricedModel): Form(403, "permission_error", "unpriced_model"),
     # 404 makes Claude Code show its own text and ask twice, so an unknown model is a 400 there
     ("claude_code", UnknownModel): Form(400, "invalid_request_error", "unknown_model"),
+    # 413 makes it show its own text
+    ("claude_code", BodyTooLarge): Form(400, "invalid_request_error", "body_too_large"),
     ("gemini_cli", KeyRejected): Form(403, "authentication_error", "key_rejected"),
+    # 404 makes it ask which other model to go on with
+    ("gemini_cli", UnknownModel): Form(400, "invalid_request_error", "unknown_model"),
     ("sdk", KeyRejected): Form(401, "authentication_error", "invalid_api_key", _STOP),
     ("sdk", ModelForbidden): Form(403, "permission_error", "model_forbidden", _STOP),
     ("sdk", UnpricedModel): Form(403, "permission_error", "unpriced_model", _STOP),
@@ -84,37 +90,64 @@ FORMS: dict[tuple[Family, type[GatewayError]], Form] = {
 }
 """Rows where a family needs its own form; every other error keeps its class's status and code."""
 
+_QUOTA = "ServiceQuotaExceededException"  # AWS SDKs ask again for any 429, and know no `x-should-retry`
+OF_DIALECT: dict[tuple[str, type[GatewayError]], Form] = {
+    ("bedrock.converse", BudgetExceeded): Form(400, _QUOTA, "budget_exceeded"),
+    ("bedrock.converse", RetriesExhausted): Form(400, _QUOTA, "retry_budget_exhausted"),
+}
+"""Rows where a dialect's clients need their own form, whoever they are."""
+
 _RETRIED = frozenset({413, 422})
 """What Codex asks for six times, though the answer will be the same."""
 _RETRY_LATER = (("retry-after", "1"),)
+_LONGEST_WAIT_S = 300
+"""The longest wait that a client is told to keep; a developer who would wait longer reads our words instead. Gemini CLI obeys no longer one."""
+_PROMO_CHARS = 600
+_UNPRINTABLE = re.compile(r"[^ -~]+")
 
 
-def form_of(family: Family, error: GatewayError) -> Form:
-    """The form of `error` for a client family."""
+def form_of(family: Family, error: GatewayError, dialect: str = "") -> Form:
+    """The form of `error` for a client family that speaks `dialect`."""
     if isinstance(error, ProviderError):
         form = Form(*error.form)
         return msgspec.structs.replace(form, status=400) if family == "codex" and form.status in _RETRIED else form
-    found = FORMS.get((family, type(error)))
+    found = OF_DIALECT.get((dialect, type(error))) or FORMS.get((family, type(error)))
     if found is not None:
         return _with_promo(found, error) if found.type == _USAGE_LIMIT else found
     if isinstance(error, RateLimited):
-        after = (("retry-after", str(error.details["retry_after_s"])),)
-        return Form(error.status, "rate_limit_error", "rate_limit_exceeded", after)
+        return _rate_limited(family, error, dialect)
     kind = "invalid_request_error" if error.status < 500 else "server_error"
     headers = _RETRY_LATER if isinstance(error, Overloaded | BudgetUnproven) else ()
     return Form(error.status, kind, error.code, headers)
 
 
+def _rate_limited(family: Family, error: RateLimited, dialect: str) -> Form:
+    """When to ask again; where that is too far off, the form of a budget that is used up."""
+    after_s = error.details.get("retry_after_s", 1)
+    if isinstance(after_s, int) and after_s > _LONGEST_WAIT_S:
+        used_up = form_of(family, BudgetExceeded(error.message), dialect)
+        return msgspec.structs.replace(used_up, code="rate_limit_exceeded")
+    return Form(error.status, "rate_limit_error", "rate_limit_exceeded", (("retry-after", str(after_s)),))
+
+
 def _with_promo(form: Form, error: GatewayError) -> Form:
-    """Codex writes "You’ve hit your usage limit. TEXT, or try again …": the header brings the text."""
-    text = error.message.rstrip(".").encode("ascii", "replace").decode()
+    """Codex writes "You’ve hit your usage limit. TEXT, or try again …": the header brings the text.
+
+    It may hold names from outside: one line of ASCII, so that nothing in them begins a header of its own.
+    """
+    line = " ".join(error.message.split()).encode("ascii", "replace").decode()
+    text = _UNPRINTABLE.sub(" ", line)[:_PROMO_CHARS].rstrip(". ")
     return msgspec.structs.replace(form, headers=(("x-codex-promo-message", text),))
+
+
+_CODEX = ("codex", "Codex ")
+"""The desktop's is `Codex Desktop`; codex-rs counts whatever begins so as its own."""
 
 
 @lru_cache(512)
 def family_of(user_agent: str, originator: str) -> Family:
     """Which client is calling, by the headers that the wire notes saw."""
-    if originator.startswith("codex") or user_agent.startswith("codex"):
+    if originator.startswith(_CODEX) or user_agent.startswith(_CODEX):
         return "codex"
     if user_agent.startswith("claude-cli"):
         return "claude_code"

@@ -55,12 +55,15 @@ class Report:
         self._known.add((what, why))
         self.drops.append(Drop(what, why))
 
-    def header(self) -> str:
-        """The value of `x-agentcc-translation-drops`: `what;why=word, …`, ASCII, at most 1 KiB; '' when nothing was dropped."""
+    def header(self, under: str = "") -> str:
+        """The value of `x-agentcc-translation-drops`: `what;why=word, …`, ASCII, at most 1 KiB; '' when nothing was dropped.
+
+        `under`: in front of each path, for a request that another body wraps.
+        """
         text = ""
         left = len(self.drops) + self.more
         for drop in self.drops:
-            item = f"{_token(drop.what)};why={_token(drop.why)}"
+            item = f"{under}{_token(drop.what)};why={_token(drop.why)}"
             if len(text) + len(item) > _HEADER_CHARS - 16:
                 break
             text += f", {item}" if text else item

@@ -2,7 +2,8 @@
 
 Agents resend their history, so nothing has to be remembered: the calls and results after the last thing that the user said are read from the end of the
 request. Messages, Converse and Gemini say that a call failed; Responses and Chat have only text, in which the agents' own words are looked for
-(Codex: "Process exited with code 1"; Claude Code: "Exit code 1"; a result that begins with "Error").
+(Codex: "Process exited with code 1"; Gemini CLI, at the end: "Exit Code: 1"; a result that begins with "Error"). What a program prints is
+no such word: the first exit code at the beginning of a line counts.
 """
 
 import re
@@ -15,17 +16,21 @@ from gateway import _native
 from gateway.base.core.struct import Record
 
 _decode = msgspec.json.Decoder(strict=False).decode
-_FAILED = re.compile(
-    r"\b(?:exited with code|exit[ _]code)\W{0,3} *-?[1-9]"
-    r"|\A\W*(?:error|failed|failure|traceback|unsupported call|apply_patch verification failed|exec_command failed)\b",
+_EXIT = re.compile(
+    r"""(?:^[\w ]{0,40}|[",])\b(?:exited with code|exit[ _]code)\W{0,3} *-?(\d)""", re.IGNORECASE | re.MULTILINE
+)
+_LAST_EXIT = re.compile(r"^Exit Code: -?[1-9]", re.MULTILINE)
+_ERROR = re.compile(
+    r"""[\s"'\[{(<]*(?:error|failed|failure|traceback|unsupported call|apply_patch verification failed|exec_command failed)\b"""
+    r"""(?!"?[ :=]*(?:null|none|false|0\b|""|\[\]|\{\}))""",
     re.IGNORECASE,
 )
 _LOOKED_AT = 400
-"""Characters of a result in which its failure is said."""
+"""Characters of a result, or of each of its texts, in which its failure is said."""
 _AROUND = 800
 """Bytes on either side of what marks a result in which its failure is looked for first."""
-_ITEMS_PER_CALL = 4
-"""Reasoning, words, the call, its result; calls in parallel have less."""
+_ITEMS_PER_CALL = 8
+"""Reasoning, words, the call, its result, and what is called in parallel."""
 
 
 class Streak(Record, frozen=True):
@@ -53,48 +58,59 @@ _Event = _Call | _Result | None
 class _Way(Record, frozen=True):
     """How a dialect tells it: where its items are, what a failed result contains, and what an item says.
 
-    `result` is what each result contains, where failures are told in text: then the signs are looked for around the last one.
+    `result` is what each result contains, where failures are told in text: then the signs are looked for around the last one, and at the beginning
+    of `said` before it (members come in any order), and `ends` anywhere after it.
     """
 
     items: bytes
     signs: _native.Needles
     read: Callable[[dict[str, Any]], Iterator[_Event]]
     result: bytes = b""
+    said: bytes = b""
+    ends: _native.Needles | None = None
 
     def may_fail(self, body: bytes) -> bool:
         """Whether it is worth reading: nearly no turn ends with a failure."""
-        if self.result:
-            at = body.rfind(self.result)
-            if at < 0:
-                return False
-            body = body[max(0, at - _AROUND) : at + _AROUND]
-        return self.signs.any_in(body)
+        if not self.result:
+            return self.signs.any_in(body)
+        at = body.rfind(self.result)
+        if at < 0:
+            return False
+        if self.signs.any_in(body[max(0, at - _AROUND) : at + _AROUND]):
+            return True
+        if self.ends is not None and self.ends.any_in(body[at:]):
+            return True
+        if not self.said or body.find(self.said, at, at + _AROUND) >= 0:
+            return False
+        said_at = body.rfind(self.said, 0, at)
+        return said_at >= 0 and self.signs.any_in(body[said_at : said_at + _AROUND])
 
 
 def failed_streak(dialect: str, body: bytes, most: int, *, is_any_call: bool) -> Streak | None:
     """The streak at the end of a valid request, where there may be more than `most` failures; None where there is none.
 
-    The same call means the same tool and arguments; with `is_any_call` the same tool is enough. It may be longer than what is counted.
+    The same call means the same tool and arguments; with `is_any_call` the same tool is enough. Others may fail between (calls in parallel do), but
+    none may succeed. It may be longer than what is counted.
     """
     way = _WAYS.get(dialect)
     if way is None or not way.may_fail(body):
         return None
-    last = _native.last_items(body, way.items, 1)
-    if not last or not any(isinstance(one, _Result) and one.is_failed for one in _events(way, last)):
+    last = _native.last_items(body, way.items, _ITEMS_PER_CALL)
+    if not any(isinstance(one, _Result) and one.is_failed for one in _events(way, last)):
         return None
     calls: dict[str, _Call] = {}
-    found, failures = _Call("", "", ""), 0
+    failures: dict[tuple[str, str], int] = {}
+    streak = None
     for event in _events(way, _native.last_items(body, way.items, (most + 1) * _ITEMS_PER_CALL)):
-        if event is None:
-            failures = 0
-        elif isinstance(event, _Call):
+        if isinstance(event, _Call):
             calls[event.id] = event
-        elif not event.is_failed:
-            failures = 0
+        elif event is None or not event.is_failed:
+            failures, streak = {}, None
         elif (call := calls.get(event.id)) is not None:
-            is_same = call.tool == found.tool and (is_any_call or call.arguments == found.arguments)
-            found, failures = call, failures + 1 if is_same else 1
-    return Streak(found.tool, failures) if failures > most else None
+            same = call.tool, "" if is_any_call else call.arguments
+            failures[same] = count = failures.get(same, 0) + 1
+            streak = Streak(call.tool, count) if count > most else streak
+    return streak
 
 
 def _events(way: _Way, items: list[bytes]) -> Iterator[_Event]:
@@ -105,11 +121,18 @@ def _events(way: _Way, items: list[bytes]) -> Iterator[_Event]:
             continue  # not what the dialect says: the provider will judge it
 
 
-def _is_failure(text: object) -> bool:
-    """Whether a result's text tells of a failure; lists of content parts are read by their first text."""
-    if isinstance(text, list):
-        text = next((part.get("text") for part in text if isinstance(part, dict) and "text" in part), "")
-    return isinstance(text, str) and _FAILED.search(text[:_LOOKED_AT]) is not None
+def _is_failure(said: object) -> bool:
+    """Whether a result, a text or a list of content parts, tells of a failure."""
+    parts = [part.get("text") for part in said if isinstance(part, dict)] if isinstance(said, list) else [said]
+    text = "\n".join(part[:_LOOKED_AT] for part in parts if isinstance(part, str))
+    if exit_code := _EXIT.search(text):
+        return exit_code[1] != "0"
+    return _ERROR.match(text) is not None
+
+
+def _ends_failed(output: object) -> bool:
+    """Gemini CLI names the exit code of a command that failed after its output."""
+    return isinstance(output, str) and _LAST_EXIT.search(output[-_LOOKED_AT:]) is not None
 
 
 def _same(value: object) -> str:
@@ -121,11 +144,11 @@ def _same(value: object) -> str:
 
 def _responses(item: dict[str, Any]) -> Iterator[_Event]:
     kind = item.get("type", "message")
-    if kind.endswith("_call_output") or kind == "function_call_output":
-        yield _Result(item.get("call_id", ""), _is_failure(item.get("output")))
+    if kind.endswith("_call_output"):
+        yield _Result(_same(item.get("call_id")), _is_failure(item.get("output")))
     elif kind.endswith("_call"):
         said = item.get("arguments", item.get("input", item.get("action")))
-        yield _Call(item.get("call_id", ""), item.get("name", kind), _same(said))
+        yield _Call(_same(item.get("call_id")), _same(item.get("name", kind)), _same(said))
     elif kind == "message" and item.get("role") == "user":
         yield None
 
@@ -133,11 +156,12 @@ def _responses(item: dict[str, Any]) -> Iterator[_Event]:
 def _chat(item: dict[str, Any]) -> Iterator[_Event]:
     role = item.get("role")
     if role == "tool":
-        yield _Result(item.get("tool_call_id", ""), _is_failure(item.get("content")))
+        yield _Result(_same(item.get("tool_call_id")), _is_failure(item.get("content")))
     elif role == "assistant":
         for call in item.get("tool_calls") or ():
             said = call.get("function") or call.get("custom") or {}
-            yield _Call(call.get("id", ""), said.get("name", ""), _same(said.get("arguments", said.get("input"))))
+            arguments = said.get("arguments", said.get("input"))
+            yield _Call(_same(call.get("id")), _same(said.get("name")), _same(arguments))
     elif role == "user":
         yield None
 
@@ -147,10 +171,10 @@ def _messages(item: dict[str, Any]) -> Iterator[_Event]:
     is_answered = False
     for part in content if isinstance(content, list) else ():
         if part.get("type") == "tool_use":
-            yield _Call(part.get("id", ""), part.get("name", ""), _same(part.get("input")))
+            yield _Call(_same(part.get("id")), _same(part.get("name")), _same(part.get("input")))
         elif part.get("type") == "tool_result":
             is_answered = True
-            yield _Result(part.get("tool_use_id", ""), part.get("is_error") is True)
+            yield _Result(_same(part.get("tool_use_id")), part.get("is_error") is True)
     if item.get("role") == "user" and not is_answered:  # agents put reminders of their own beside results
         yield None
 
@@ -159,25 +183,26 @@ def _converse(item: dict[str, Any]) -> Iterator[_Event]:
     is_answered = False
     for part in item.get("content") or ():
         if call := part.get("toolUse"):
-            yield _Call(call.get("toolUseId", ""), call.get("name", ""), _same(call.get("input")))
+            yield _Call(_same(call.get("toolUseId")), _same(call.get("name")), _same(call.get("input")))
         elif result := part.get("toolResult"):
             is_answered = True
-            yield _Result(result.get("toolUseId", ""), result.get("status") == "error")
+            yield _Result(_same(result.get("toolUseId")), result.get("status") == "error")
     if item.get("role") == "user" and not is_answered:
         yield None
 
 
 def _gemini(item: dict[str, Any]) -> Iterator[_Event]:
     is_answered = False
-    for part in item.get("parts") or ():
+    # without ids the results of a turn come in the order of its calls
+    for at, part in enumerate(item.get("parts") or ()):
         if call := part.get("functionCall"):
-            # without ids results follow their calls by name
-            yield _Call(call.get("id") or call.get("name", ""), call.get("name", ""), _same(call.get("args")))
+            yield _Call(_same(call.get("id", at)), _same(call.get("name")), _same(call.get("args")))
         elif result := part.get("functionResponse"):
             is_answered = True
             said = result.get("response") or {}
-            is_failed = bool(said.get("error")) or _is_failure(said.get("output"))
-            yield _Result(result.get("id") or result.get("name", ""), is_failed)
+            output = said.get("output")
+            is_failed = bool(said.get("error")) or _is_failure(output) or _ends_failed(output)
+            yield _Result(_same(result.get("id", at)), is_failed)
     if item.get("role") == "user" and not is_answered:
         yield None
 
@@ -194,6 +219,7 @@ _CODE_WORDS = (
 )
 _FIRST_WORDS = (
     "Error", "error", "ERROR", "Failed", "failed", "Failure", "Traceback", "unsupported call", "apply_patch verification", "exec_command failed",
+    '{\\"error\\":',
 )  # fmt: skip
 _TEXT_SIGNS = _native.Needles(
     [f"{words}{digit}".encode() for words in _CODE_WORDS for digit in "-123456789"]
@@ -205,10 +231,11 @@ _TEXT_SIGNS = _native.Needles(
     ]
     + [b'"error":']
 )
+_GEMINI_ENDS = _native.Needles([f"\\nExit Code: {digit}".encode() for digit in "-123456789"])
 _WAYS = {
-    "openai.responses": _Way(b"input", _TEXT_SIGNS, _responses, b'_call_output"'),
-    "openai.chat": _Way(b"messages", _TEXT_SIGNS, _chat, b'"tool_call_id"'),
+    "openai.responses": _Way(b"input", _TEXT_SIGNS, _responses, b'_call_output"', b'"output"'),
+    "openai.chat": _Way(b"messages", _TEXT_SIGNS, _chat, b'"tool_call_id"', b'"content"'),
     "anthropic.messages": _Way(b"messages", _native.Needles([b'"is_error":true', b'"is_error": true']), _messages),
-    "gemini.generate": _Way(b"contents", _TEXT_SIGNS, _gemini, b'"functionResponse"'),
+    "gemini.generate": _Way(b"contents", _TEXT_SIGNS, _gemini, b'"functionResponse"', ends=_GEMINI_ENDS),
     "bedrock.converse": _Way(b"messages", _native.Needles([b'"status":"error"', b'"status": "error"']), _converse),
 }

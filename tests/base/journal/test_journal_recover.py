@@ -55,6 +55,26 @@ def test_an_orphaned_open_becomes_a_crashed_record_at_its_hold(
     assert verify(tmp_path).is_ok
 
 
+def test_the_last_attempt_of_an_open_exchange_is_what_a_crash_costs(
+    tmp_path: Path, start: Start, open_frame: Callable[..., bytes]
+) -> None:
+    """`next` takes the place of `open`, and is no break."""
+    dead = start(1)
+    dead.append(open_frame("req_a", 10))
+    moved = msgspec.json.decode(open_frame("req_a", 99)) | {
+        "k": "next",
+        "model_used": "other/model",
+        "provider": "other",
+    }
+    dead.append(msgspec.json.encode(moved))
+    dead.abandon()
+    assert verify(tmp_path).open == 1
+    open_run(tmp_path, 0, run_id="0" * 11 + "2", version="t")[0].close()
+    (record,) = [f for f in frames_of(tmp_path) if f["k"] == "done"]
+    assert (record["outcome"], record["cost_nusd"], record["model_used"]) == ("crashed", 99, "other/model")
+    assert verify(tmp_path).is_ok
+
+
 def test_a_crashed_record_keeps_its_session_turn_and_retry(
     tmp_path: Path, start: Start, open_frame: Callable[..., bytes]
 ) -> None:

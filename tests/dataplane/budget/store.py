@@ -4,7 +4,7 @@ import asyncio
 
 from gateway.base.core.budget import UNLIMITED
 from gateway.base.storage import StorageError
-from gateway.base.storage.grants import rollover
+from gateway.base.storage.grants import reported, rollover
 from gateway.base.storage.leases import Ask, Told
 
 
@@ -36,7 +36,8 @@ class MemoryStore:
         self.synced_ms[run] = now_ms
         for ask in asks:
             self.rows.setdefault(ask.bucket, {})[run] = ask
-            self.granted[ask.bucket, run] = max(ask.keep_nusd, ask.spent_nusd)
+            known = 0 if ask.is_fresh else self.granted.get((ask.bucket, run), 0)
+            self.granted[ask.bucket, run] = reported(ask, known)
         short = {
             ask.bucket
             for ask in asks

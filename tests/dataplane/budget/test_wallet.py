@@ -375,3 +375,102 @@ async def test_what_was_spent_while_the_store_was_down_is_told_when_it_is_back()
     await ticked(wallet, 2.0)
     (bucket,) = wallet._buckets.values()
     assert store.rows[bucket.name]["run-1"].spent_nusd == USD
+
+
+@looped
+async def test_a_budget_that_becomes_hard_counts_what_is_open_already() -> None:
+    store = MemoryStore()
+    one, two = (wallet_of(store, window(10 * USD, is_hard=False), run=f"run-{n}") for n in range(2))
+    await took(one, 0, 9 * USD)
+    for each in (one, two):
+        each.use(Accounts((window(10 * USD),)), NOW_MS)
+    await ticked(one)
+    with pytest.raises(BudgetExceeded):
+        await took(two, 2 * USD)
+    await ticked(one, 2.0)  # gives back what it was given ahead
+    assert (await took(two, USD)).hard_nusd == USD
+
+
+@looped
+async def test_what_an_exchange_from_before_the_budget_cost_is_not_paid_from_others_holds() -> None:
+    """It holds nothing, and comes to more than the lease has free: the store hears of what is open besides."""
+    store = MemoryStore()
+    wallet = wallet_of(store)
+    wallet.use(Accounts((window(10 * USD),)), NOW_MS)
+    await took(wallet, 4 * USD)
+    wallet.count(ALICE, "openai/gpt-5", NOW_MS, 3 * USD)
+    await ticked(wallet)
+    (bucket,) = wallet._buckets.values()
+    assert store.committed(bucket.name) >= 7 * USD
+
+
+@looped
+async def test_a_window_that_comes_again_keeps_what_its_open_exchanges_hold() -> None:
+    """And what they gave back when they ended takes nothing from what was counted since."""
+    store, frames = MemoryStore(), [0]
+    wallet = wallet_of(store, window(10 * USD), written=lambda: frames[0])
+    hold = await took(wallet, 6 * USD)
+    frames[0] = 3
+    for windows in ((), (window(10 * USD),)):
+        wallet.use(Accounts(windows), NOW_MS + 1)
+        await ticked(wallet)
+    with pytest.raises(BudgetExceeded):
+        await took(wallet, 5 * USD)
+    settle(await took(wallet, 3 * USD), 2 * USD)
+    settle(hold, 0)
+    for later_s in (2.0, 3.0, 4.0):
+        await ticked(wallet, later_s)
+        (row,) = store.rows["team:platform||monthly|UTC|2026-11-01"].values()
+        assert (row.spent_nusd, row.first_frames) == (2 * USD, 3)
+
+
+@looped
+async def test_a_window_that_comes_again_while_the_store_is_asked_begins_anew() -> None:
+    store, frames = MemoryStore(), [0]
+    wallet = wallet_of(store, window(10 * USD), written=lambda: frames[0])
+    settle(await took(wallet, 6 * USD), 5 * USD)
+    open_hold = await took(wallet, USD)
+    frames[0] = 1
+    wallet.tick(perf_counter() + 1)
+    await asyncio.sleep(0)  # the ask is out, the answer is not here
+    for windows in ((), (window(10 * USD),)):
+        wallet.use(Accounts(windows), NOW_MS + 1)
+    charge = wallet.charge_for(ALICE, "openai/gpt-5", NOW_MS)
+    assert charge is not None
+    assert wallet._task is not None
+    await wallet._task
+    assert charge.buckets[0].free <= 0
+    await ticked(wallet, 2.0)
+    (row,) = store.rows[charge.buckets[0].name].values()
+    assert (row.spent_nusd, row.held_nusd, row.first_frames, row.is_fresh) == (0, USD, 1, True)
+    settle(open_hold, 0)
+
+
+@looped
+async def test_what_was_told_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the buckets of one exchange are not due at the same moment."""
+    store, now = MemoryStore(), [1_000.0]
+    monkeypatch.setattr("gateway.dataplane.budget.wallet.perf_counter", lambda: now[0])
+    wallet = wallet_of(store, window(10 * USD, is_hard=False), window(10 * USD, is_hard=False, level="key", id="alice"))
+    settle(await took(wallet, 0, USD), USD)
+    next(iter(wallet._buckets.values())).synced_at = now[0] - 0.1
+    asked: list[int] = []
+    for _ in range(72):
+        now[0] += 0.025
+        await ticked_at(wallet, now[0])
+        asked.append(store.syncs)
+    assert asked[-1] - asked[35] <= 1, "a sign of life"
+
+
+@looped
+async def test_a_lease_goes_back_also_when_its_window_is_soft_and_goes() -> None:
+    store = MemoryStore()
+    wallet = wallet_of(store, window(10 * USD))
+    settle(await took(wallet, USD), 0)
+    await ticked(wallet)
+    (bucket,) = wallet._buckets.values()
+    assert bucket.free > 0
+    for windows in ((window(10 * USD, is_hard=False),), ()):
+        wallet.use(Accounts(windows), NOW_MS)
+    await ticked(wallet, 2.0)
+    assert store.granted[bucket.name, "run-1"] == 0

@@ -1,6 +1,7 @@
 """Requests of each dialect for a model of any provider, and what the journal says of their answers."""
 
 import threading
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -55,3 +56,9 @@ def late(client: httpx.Client, ask: dict[str, Any], answer: Answer) -> tuple[htt
             return got, b"".join(got.iter_raw())
     finally:
         answer.hold_headers.set()
+
+
+def timed(client: httpx.Client, ask: dict[str, Any]) -> tuple[httpx.Response, list[tuple[float, bytes]]]:
+    """The answer to a stream: each HTTP chunk, and when it came (monotonic seconds)."""
+    with client.stream("POST", **ask) as got:
+        return got, [(time.monotonic(), piece) for piece in got.iter_raw()]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.base.config import parse
+from gateway.base.config import ConfigError, parse
 from gateway.base.core.principal import Principal
 from gateway.base.core.session import SessionRules
 from gateway.base.core.usage import Usage
@@ -71,7 +71,7 @@ def test_an_unpriced_model_costs_nothing(policy: Policy) -> None:
 
 
 def test_the_policy_has_the_rates_and_rules_of_its_file(tmp_path: Path) -> None:
-    """An account that is listed has what its entry says and nothing of `*`: not its rates, not its limit."""
+    """Rates by name take the place of the wildcard's rates only, limits of its limits only: a rate never lifts a cap."""
     text = b"""
 budgets:
   queue_ms: 5000
@@ -83,7 +83,22 @@ budgets:
     found = {team: Principal("k", team=team) for team in ("slow", "rich", "other")}
     rates = {team: [r.amount for r, _ in policy.rates.matching(one, "a/b")] for team, one in found.items()}
     limits = {team: [w.limit_nusd for w, _ in policy.accounts.matching(one, "a/b")] for team, one in found.items()}
-    assert rates == {"slow": [6], "rich": [], "other": [60]}
-    assert limits == {"slow": [], "rich": [500 * 10**9], "other": [5 * 10**9]}
+    assert rates == {"slow": [6], "rich": [60], "other": [60]}
+    assert limits == {"slow": [5 * 10**9], "rich": [500 * 10**9], "other": [5 * 10**9]}
     assert (policy.queue_ms, policy.queue_requests) == (5000, 100)
     assert policy.sessions == SessionRules(5, "same_call")
+
+
+@pytest.mark.parametrize(
+    ("block", "path"),
+    [
+        ("{ strategy: race, candidates: [openai/gpt-5, openai/gpt-4.1] }", "$.routing.default"),
+        ("{ chain: [openai/gpt-5], shadow: { model: openai/gpt-4.1, percent: 1 } }", "$.routing.default.shadow"),
+    ],
+)
+def test_what_is_not_run_yet_is_refused(tmp_path: Path, block: str, path: str) -> None:
+    text = f"providers: {{ openai: {{ api_key: x }} }}\nrouting: {{ default: {block} }}\n".encode()
+    with closing(open_keys(tmp_path)) as keys, pytest.raises(ConfigError) as caught:
+        assemble(parse(text), Identity(keys, {}))
+    assert caught.value.path == path
+    assert "this version" in caught.value.problem

@@ -262,7 +262,9 @@ def given_to_threads(provider: FakeUpstream, tmp_path: Path, path: str, body: di
         with closing(open_keys(tmp_path)) as keys:
             loaded = parse(json.dumps(config).encode())
             policy = assemble(loaded, Identity(keys, loaded.config.keys, loaded.source))
-            pipeline = Pipeline(loop, policy, Lines(), "run", open_leases(loaded.config), open_rates(loaded.config), lone_board())
+            pipeline = Pipeline(
+                loop, policy, Lines(), "run", open_leases(loaded.config), open_rates(loaded.config), lone_board()
+            )
             with closing(pipeline):
                 async with asyncio.timeout(PATIENCE_S):
                     await pipeline.wait_end(await pipeline.handle(Asked(path, body), reply))

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from gateway import _native
-from tests.dataplane.flow.asking import asked, cost_nusd, late, record_of
+from tests.dataplane.flow.asking import asked, cost_nusd, late, record_of, timed
 from tests.e2e.wires import STREAMS
 from tests.fakes.upstream import Answer, FakeUpstream, json_answer, sse
 from tests.harness import Gateway
@@ -82,6 +82,29 @@ def test_an_error_told_as_an_event_after_an_early_commit(
     assert record_of(gateway, got)["error_code"] == "upstream_429"
 
 
+@pytest.mark.parametrize(
+    ("status", "error", "code", "words"),
+    [
+        (400, {"message": "no such tool"}, "invalid_prompt", "no such tool"),
+        (400, {"message": "full", "code": "context_length_exceeded"}, "context_length_exceeded", "full"),
+        (401, {"message": "bad key"}, "inference_hook_denied", "bad key"),
+        (404, {"message": "no model", "code": "model_not_found"}, "model_not_found", "no model"),
+        (429, {"message": "slow"}, "rate_limit_exceeded", "slow. Please try again in 7s."),
+        (500, {"message": "sorry"}, "server_error", "sorry"),
+        (400, {}, "invalid_prompt", "provider `openai` answered 400 without a word"),
+    ],
+)
+def test_a_providers_error_after_an_early_commit_has_the_code_that_codex_obeys(
+    client: httpx.Client, fake: FakeUpstream, status: int, error: dict[str, str], code: str, words: str
+) -> None:
+    """Its own status is lost with the head: without a code Codex would ask six times."""
+    headers = [("retry-after", "7")] if status == 429 else []
+    fake.answers.append(answer := json_answer(json.dumps({"error": error}).encode(), status, *headers))
+    _, body = late(client, asked("openai.responses", stream=True), answer)
+    told = json.loads(body.partition(b"data: ")[2])["response"]["error"]
+    assert (told["code"], told["message"]) == (code, words)
+
+
 # === one JSON text after an early commit ===
 
 
@@ -92,8 +115,7 @@ def test_a_whole_answer_after_an_early_commit_is_priced(
     """The stream that was begun ends in one error event; the answer was made, so it is paid."""
     fake.answers.append(answer := json_answer(json.dumps(WHOLE[dialect]).encode()))
     got, body = late(client, asked(dialect, stream=True), answer)
-    ended = [json.loads(data) for _, data in _native.split_sse(body) if b"without the stream" in data]
-    assert len(ended) == 1
+    assert body.count(b"without the stream") == 1
     record = record_of(gateway, got)
     assert (record["outcome"], record["cost_nusd"], record["cost_basis"]) == ("upstream_error", COST_NUSD, "exact")
 
@@ -109,6 +131,21 @@ def test_an_early_commit_of_an_aws_event_stream(gateway: Gateway, client: httpx.
         assert _native.split_eventstream(b"".join(pieces))[-1][0] == "exception"
     assert got.headers["content-type"] == "application/vnd.amazon.eventstream"
     assert record_of(gateway, got)["cost_nusd"] == COST_NUSD
+
+
+# === Gemini: an error counts only when it comes alone ===
+
+
+@pytest.mark.parametrize("is_clean", [True, False], ids=["clean", "reset"])
+def test_an_error_comes_alone(gateway: Gateway, client: httpx.Client, fake: FakeUpstream, is_clean: bool) -> None:
+    """Bare, in a chunk of its own, and late enough for a packet of its own: what Google's JS SDK reads at once must be JSON."""
+    fake.answers.append(sse(STREAMS["gemini.generate"][0], is_cut=not is_clean))
+    got, pieces = timed(client, asked("gemini.generate", stream=True))
+    assert b"".join(piece for _, piece in pieces[:-1]) == STREAMS["gemini.generate"][0]
+    assert next(iter(json.loads(pieces[-1][1]))) == "error"
+    assert pieces[-1][0] - pieces[-2][0] > 0.1
+    record = record_of(gateway, got)
+    assert (record["outcome"], record["response_bytes"]) == ("cut", sum(len(piece) for _, piece in pieces))
 
 
 # === Gemini without `alt=sse` ===

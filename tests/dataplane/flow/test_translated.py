@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from gateway import _native
-from tests.dataplane.flow.asking import OWN, asked, cost_nusd, late, record_of
+from tests.dataplane.flow.asking import OWN, asked, cost_nusd, late, record_of, timed
 from tests.e2e.test_bedrock import STREAM, streamed
 from tests.e2e.wires import MESSAGES, event
 from tests.fakes.upstream import Answer, FakeUpstream, json_answer, sse
@@ -202,6 +202,34 @@ def test_a_clean_end_before_the_answer_is_complete(
     assert (record["outcome"], record["error_code"], record["cost_basis"]) == ("cut", "cut", "estimated")
     assert record["cost_nusd"] > 0
     assert (got.status_code == 200) == (keep == 4)
+
+
+_OVERLOADED = event({"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}, "error")
+_BROKEN = {
+    "clean": sse(*MESSAGES[:4]),
+    "reset": sse(*MESSAGES[:4], is_cut=True),
+    "told": sse(*MESSAGES[:4], _OVERLOADED),
+    "told at once": sse(b"".join([*MESSAGES[:4], _OVERLOADED])),
+}
+
+
+@pytest.mark.parametrize("how", _BROKEN)
+def test_an_error_for_gemini_comes_alone(gateway: Gateway, client: httpx.Client, fake: FakeUpstream, how: str) -> None:
+    """Bare, in a chunk of its own, and late enough for a packet of its own: what Google's JS SDK reads at once must be JSON."""
+    fake.answers.append(_BROKEN[how])
+    got, pieces = timed(client, asked("gemini.generate", CLAUDE, stream=True))
+    assert b"Hello" in b"".join(piece for _, piece in pieces[:-1])
+    assert next(iter(json.loads(pieces[-1][1]))) == "error"
+    assert pieces[-1][0] - pieces[-2][0] > 0.1
+    assert record_of(gateway, got)["response_bytes"] == sum(len(piece) for _, piece in pieces)
+
+
+@pytest.mark.parametrize("how", _BROKEN)
+def test_an_error_in_an_array_of_gemini(gateway: Gateway, client: httpx.Client, fake: FakeUpstream, how: str) -> None:
+    """It is the last element."""
+    fake.answers.append(_BROKEN[how])
+    got = client.post(**asked("gemini.generate", CLAUDE, stream=True, is_array=True))
+    assert ["error" in chunk for chunk in got.json()] == [False, True]
 
 
 # === frames that cannot be read ===

@@ -79,7 +79,7 @@ def test_a_bug_in_the_writer_is_told_without_it(journal: _Journal) -> None:
     policy = SimpleNamespace(version="v1", price_version="p1", cost_of_answer=_price)
     reply, ended = _Reply(), []
     incoming = SimpleNamespace(method="POST", path="/v1/chat/completions")
-    made: Any = (incoming, reply, policy, 0.0, 0.0, "sdk", "", "")
+    made: Any = (incoming, reply, policy, 0.0, 0.0, "sdk", "", "", "", "none")
     ex = Exchange("req_1", *made, dialect=DIALECTS["openai.chat"], is_stream=True)
     ex.deployment = deployment  # type: ignore[assignment]
     pipeline: Any = SimpleNamespace(

@@ -63,7 +63,9 @@ class Gemini:
         return _seen([json.loads(body)])
 
     def stream(self, body: bytes) -> Seen:
-        return self.heard([json.loads(data) for _, data in sse.events(body)])
+        events, mark, error = (b"\n" + body).partition(b'\n{"error":')  # ours stands bare
+        chunks = [json.loads(data) for _, data in sse.events(events + mark[:1])]
+        return self.heard([*chunks, json.loads(mark + error)] if mark else chunks)
 
     def heard(self, chunks: list[Any]) -> Seen:
         seen = _seen(chunks)

@@ -12,6 +12,7 @@ from gateway.base.config.schema.budgets import AccountConfig, BudgetsConfig, Cap
 from gateway.base.config.schema.keys import KeyConfig
 from gateway.base.config.schema.models import ModelsConfig, PriceConfig, UnpricedConfig
 from gateway.base.config.schema.providers import Dialect, ProviderConfig
+from gateway.base.config.schema.routing import BlockConfig, CandidateConfig, RuleConfig, SplitConfig
 from gateway.base.config.schema.server import (
     AdminConfig,
     JournalConfig,
@@ -32,6 +33,7 @@ class GatewayConfig(Config, frozen=True):
     models: ModelsConfig = field(default_factory=ModelsConfig)
     keys: dict[str, KeyConfig] = field(default_factory=dict)
     budgets: BudgetsConfig = field(default_factory=BudgetsConfig)
+    routing: Annotated[dict[str, BlockConfig], Meta(description="Block → how it chooses")] = field(default_factory=dict)
     storage: StorageConfig = field(default_factory=StorageConfig)
     translation: Annotated[
         Literal["report", "strict"],
@@ -42,14 +44,16 @@ class GatewayConfig(Config, frozen=True):
     ] = "report"
 
 
-NOT_SERVED_YET = ("routing", "guardrails", "alerts", "cache", "telemetry")
+NOT_SERVED_YET = ("guardrails", "alerts", "cache", "telemetry")
 """Sections of SPEC §11 that later versions serve; refused by name until then."""
 
 __all__ = [
     "NOT_SERVED_YET",
     "AccountConfig",
     "AdminConfig",
+    "BlockConfig",
     "BudgetsConfig",
+    "CandidateConfig",
     "CapConfig",
     "Dialect",
     "DowngradeConfig",
@@ -60,7 +64,9 @@ __all__ = [
     "ModelsConfig",
     "PriceConfig",
     "ProviderConfig",
+    "RuleConfig",
     "ServerConfig",
+    "SplitConfig",
     "StagesConfig",
     "StorageConfig",
     "TimeoutsConfig",

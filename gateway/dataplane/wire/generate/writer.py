@@ -5,6 +5,7 @@
   the first keeps its signature: so a signature never stands on a thought, and on a text only where no text is right before it.
   Otherwise it gets a part of its own, `{"thoughtSignature": …}`, which the CLI sends back as it is.
 - The last chunk has the `finishReason` and all of the usage. Nothing else is held back; there is no lifecycle frame.
+- An error has no `data: `: `{"error": …}` (see `wire/gemini.py`).
 """
 
 from collections.abc import Iterable
@@ -126,7 +127,7 @@ class GenerateWriter:
                 self._finish(event, out)
             else:
                 self._is_done = True
-                out += (b"data: ", encode({"error": error_object(event)}), _END)
+                out += (encode({"error": error_object(event)}), _END)
         return b"".join(out)
 
     def _begin(self, begin: Begin) -> None:

@@ -58,7 +58,7 @@ class Translation:
             self.body = provider.write_turn(lowered, target, report)
             stop = _checked(turn.stop) if turn.stop and not provider.has_stop else None
         except BadRequest as exc:
-            raise _in_words_of(client, turn, exc) from exc
+            raise in_words_of(client, turn, exc) from exc
         self.ended: Finish | Fault | None = None
         self.has_begun = False
         self.is_stream = turn.is_stream
@@ -154,7 +154,7 @@ class Translation:
         return self._writer.write(lined)
 
 
-def _in_words_of(client: Codec, turn: Turn, error: BadRequest) -> BadRequest:
+def in_words_of(client: Codec, turn: Turn, error: BadRequest) -> BadRequest:
     """What the provider's dialect misses, by its path in the client's request. A single message is only missed at the end."""
     param = str(error.details.get("param", ""))
     path = client_path(param, client.paths)

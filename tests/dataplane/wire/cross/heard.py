@@ -9,6 +9,7 @@ from gateway import _native
 from tests.dataplane.wire import sse
 from tests.dataplane.wire.chat.grammar import violations as chat_violations
 from tests.dataplane.wire.converse.grammar import faults as converse_faults
+from tests.dataplane.wire.generate.grammar import datas_of as generate_datas
 from tests.dataplane.wire.generate.grammar import violations as generate_violations
 from tests.dataplane.wire.messages.grammar import violations as messages_violations
 from tests.dataplane.wire.responses.grammar import violations as responses_violations
@@ -20,6 +21,8 @@ def frames(dialect: str, wire: bytes) -> Frames:
     """The events of a stream, decoded; what is no JSON stays text."""
     if dialect == "bedrock.converse":
         return [(name, _decoded(payload)) for _, name, payload in _native.split_eventstream(wire)]
+    if dialect == "gemini.generate":
+        return [("", _decoded(data)) for data in generate_datas(wire)]
     return [(name, _decoded(data)) for name, data in sse.events(wire)]
 
 

@@ -16,7 +16,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.base.core.errors import BadRequest, ClientFault, Unsupported, UpstreamProtocolError
-from gateway.dataplane.wire import CODECS, DIALECTS, Fault, Report, Target, estimated_tokens, provider_error
+from gateway.dataplane.wire import (
+    CODECS,
+    DIALECTS,
+    Fault,
+    Report,
+    Target,
+    details_of,
+    estimated_tokens,
+    form_of,
+    provider_error,
+)
 from tests.dataplane.wire.cross.asking import asked
 from tests.dataplane.wire.cross.corpus import SHORT, Answering, Asking, Events, answers, apis, requests
 from tests.dataplane.wire.cross.full import IS_FULL
@@ -470,7 +480,7 @@ def test_a_broken_error_is_told(dialect: str, base: int, cuts: list[Cut], header
     for client in CODECS:
         error = provider_error(fault, client, "lab")
         assert error.message
+        assert DIALECTS[client].error_event(form_of("codex", error, client), error.message, details_of(error, "v", "r"))
         other = dialect if dialect != client else next(one for one in CODECS if one != client)
         wire = translation(asked(client, [], is_stream=True), target(other, "lab", "m")).fail(fault)
         assert ends(client, frames(client, wire)) == 1, client
-    assert all(isinstance(one.upstream_message(raw), str) for one in DIALECTS.values())

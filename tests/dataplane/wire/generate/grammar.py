@@ -19,18 +19,28 @@ _HOLDS = {
     "toolCall",
     "toolResponse",
 }
+_BARE = b'{"error":'
 _WORD = re.compile(r"[A-Z][A-Z_]*")
 _COUNTS = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "toolUsePromptTokenCount")
 
 
-def chunks_of(stream: bytes) -> list[Any]:
-    """The chunks of an SSE stream as we write it: `data: …` and an empty line, nothing else."""
+def datas_of(stream: bytes) -> list[bytes]:
+    """The JSON of each chunk of an SSE stream as we write it: `data: …` and an empty line, nothing else. Raises ValueError.
+
+    An error, and nothing but an error, has no `data: `: only then the JS SDK reads it as one.
+    """
     blocks = stream.split(b"\r\n\r\n")
-    assert blocks.pop() == b"", "the stream ends inside an event"
+    if blocks.pop() != b"":
+        raise ValueError(f"the stream ends inside an event: {stream[-80:]!r}")
     for block in blocks:
-        assert block.startswith(b"data: "), block[:40]
-        assert b"\n" not in block, block[:80]
-    return [json.loads(block[6:]) for block in blocks]
+        if b"\n" in block or not block.startswith((b"data: ", _BARE)) or block.startswith(b"data: " + _BARE):
+            raise ValueError(f"no event as we write it: {block[:80]!r}")
+    return [block.removeprefix(b"data: ") for block in blocks]
+
+
+def chunks_of(stream: bytes) -> list[Any]:
+    """The chunks of an SSE stream, decoded."""
+    return [json.loads(data) for data in datas_of(stream)]
 
 
 def violations(chunks: list[Any]) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.dataplane.wire.generate.grammar import violations
+from tests.dataplane.wire.generate.grammar import chunks_of, violations
 
 
 def _chunk(*parts: Any, **more: Any) -> dict[str, Any]:
@@ -58,3 +58,11 @@ def test_a_right_stream_has_no_violations() -> None:
 def test_a_wrong_stream_is_told(chunks: list[Any], words: str) -> None:
     """Each rule can fail."""
     assert any(words in found for found in violations(chunks)), violations(chunks)
+
+
+def test_an_error_stands_bare_and_nothing_else_does() -> None:
+    """Google's JS SDK reads `data: {"error": …}` as a chunk without candidates."""
+    assert chunks_of(b'data: {"a":1}\r\n\r\n{"error":{}}\r\n\r\n') == [{"a": 1}, {"error": {}}]
+    for wrong in (b'data: {"error":{}}\r\n\r\n', b'{"a":1}\r\n\r\n', b'{"error":{}}', b'{"error":{}}\n\n'):
+        with pytest.raises(ValueError, match="event"):
+            chunks_of(wrong)

@@ -1,0 +1,201 @@
+"""Plan: which deployments an exchange may ask, and in which order. Gathers the facts; what follows from them is routing's to say."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from random import random
+from time import perf_counter, time
+
+from gateway import _native
+from gateway.base.core.errors import NoDeployment
+from gateway.base.core.period import clock_of
+from gateway.base.core.plan import Deployment
+from gateway.base.core.route import Block, Facts, Plan
+from gateway.base.core.usage import Usage
+from gateway.base.storage.board import Board
+from gateway.dataplane.budget import Wallet
+from gateway.dataplane.flow.admit import Resolve
+from gateway.dataplane.flow.assemble import Policy, Way
+from gateway.dataplane.flow.course import Course
+from gateway.dataplane.flow.exchange import Exchange
+from gateway.dataplane.flow.route import Route
+from gateway.dataplane.flow.settle import estimated_prompt_tokens
+from gateway.dataplane.routing import BoardHealth, verdict_of
+from gateway.dataplane.wire import Peek, step_of
+
+_BYTES_PER_TOKEN = 4
+_STUCK_MS = 6 * 3_600_000
+"""How long a session stays where it moved, after its last turn there."""
+_IMAGES = _native.Needles(
+    [b'"input_image"', b'"image_url"', b'"type":"image"', b'"type": "image"', b'"inlineData"', b'"image":']
+)
+_TOOLS = _native.Needles([b'"tools"', b'"toolConfig"', b'"functionDeclarations"'])
+_NO_FALLBACK = "x-agentcc-no-fallback"
+_MINUTES = 1440
+_RATED_S = 0.2
+"""A shorter answer says nothing of the rate."""
+
+
+class Planning:
+    """Plans for one worker; `health` and where sessions moved are on the node's board."""
+
+    def __init__(self, board: Board, key: bytes) -> None:
+        """`key`: secret bytes that all workers share."""
+        self._board = board
+        self._seed = int.from_bytes(key[:8])
+        self._names: dict[int, str] = {}
+        self.health = BoardHealth(board, self._word, lambda: int(time() * 1000))
+
+    def course(self, ex: Exchange, route: Route, peeked: Peek, wallet: Wallet, resolve: Resolve) -> Course | None:
+        """The way by the block of the exchange's key; None where there is no block. Raises GatewayError when nothing can serve it."""
+        grant, policy = ex.grant, ex.policy
+        assert grant is not None
+        way = policy.ways.get(grant.route) or policy.ways.get("default")
+        if way is None or not route.is_turn:
+            return None
+        block = way.block
+        requested = resolve(ex.model_requested) if block.tries_requested_first else None
+        facts = self._facts(ex, route, peeked, way, wallet, requested)
+        rule = way.rules.choose(facts)
+        session = self._session(ex)
+        plan = policy.planner.plan(
+            facts,
+            block,
+            resolve=resolve,
+            scope=(route.dialect.name, grant.models),
+            health=self.health,
+            now_s=int(ex.started_at),
+            dice=random(),
+            session_dice=session / (1 << 64) if session else None,
+            requested=requested,
+            rule=rule,
+            stuck_to=self._stuck_to(session, policy) if block.is_sticky else "",
+        )
+        if not plan.attempts:
+            raise _nobody(plan, block)
+        if ex.incoming.header(_NO_FALLBACK):
+            plan = Plan(plan.attempts[:1], plan.refused, plan.rule)
+        course = Course(plan, route, peeked, is_sticky=block.is_sticky)
+        self.begin(course)
+        first = plan.attempts[course.at]
+        if requested is None or first.deployment.name != requested.name:
+            asked = requested.name if requested is not None else ex.model_requested
+            ex.hops.append({"from": asked, "to": first.deployment.name, "reason": first.reason})
+        return course
+
+    def begin(self, course: Course) -> None:
+        """Go on to the first attempt, from where the course is, whose breaker lets it through; the last one is asked anyway.
+
+        A half-open breaker lets one probe through, and another worker's may have left since the plan was made.
+        """
+        course.is_told = False
+        while True:
+            generation = self.health.begin(course.deployment.name)
+            if generation is not None or course.is_last:
+                course.generation = generation or 0
+                return
+            course.at += 1
+
+    def note_limits(self, ex: Exchange, status: int, headers: Iterable[tuple[str, str]]) -> int:
+        """What an answer's headers say of the provider's rate limits; gives the milliseconds of its Retry-After."""
+        return self.health.limits(ex.deployment.name, status, headers) if ex.deployment is not None else 0
+
+    def answered(self, ex: Exchange) -> None:
+        """The first content of an answer is here: its breaker need not wait for the end of a long stream."""
+        course = ex.course
+        if course is not None and not course.is_told and ex.deployment is not None:
+            course.is_told = True
+            self.health.tell(ex.deployment.name, course.generation, "ok", random())
+
+    def failed(self, ex: Exchange, status: int, fault: str, headers: Iterable[tuple[str, str]]) -> None:
+        """An attempt ended with such a status, or such a code of the native client."""
+        if ex.course is None or ex.deployment is None:
+            return
+        after_ms = self.note_limits(ex, status, headers) if status else 0
+        self.health.tell(ex.deployment.name, ex.course.generation, verdict_of(status, fault), random(), after_ms)
+
+    def served(self, ex: Exchange, usage: Usage, *, is_ok: bool) -> None:
+        """An attempt went well, or nobody knows (its client left, we refused): the session stays where it moved."""
+        course, deployment = ex.course, ex.deployment
+        if course is None or deployment is None:
+            return
+        if not course.is_told:
+            self.health.tell(deployment.name, course.generation, "ok" if is_ok else "unknown", random())
+        if not is_ok:
+            return
+        seconds = perf_counter() - course.sent_at - ex.ttfb_us / 1e6
+        rate = usage.output_tokens / seconds if seconds > _RATED_S else 0.0
+        self.health.took(deployment.name, ex.ttfb_us / 1000, rate)
+        if course.stays:
+            self._stay(ex, deployment.name)
+
+    def _stay(self, ex: Exchange, deployment: str) -> None:
+        session = self._session(ex)
+        if session:
+            now_ms = int(time() * 1000)
+            self._board.put(session, self._word(deployment.encode()) >> 1, now_ms + _STUCK_MS, now_ms)
+
+    def _stuck_to(self, session: int, policy: Policy) -> str:
+        found = self._board.get(session, int(time() * 1000)) if session else None
+        if found is None:
+            return ""
+        if found not in self._names:
+            self._names = {self._word(name.encode()) >> 1: name for name in policy.candidates}
+        return self._names.get(found, "")
+
+    def _session(self, ex: Exchange) -> int:
+        if not ex.session_id or ex.grant is None:
+            return 0
+        return self._word(f"session\0{ex.grant.principal.key}\0{ex.session_id}".encode())
+
+    def _word(self, data: bytes) -> int:
+        return int.from_bytes(_native.digest(data, self._seed)[:8])
+
+    def _facts(
+        self, ex: Exchange, route: Route, peeked: Peek, way: Way, wallet: Wallet, requested: Deployment | None
+    ) -> Facts:
+        """What is expensive to tell is told where a rule names it."""
+        grant, named = ex.grant, way.rules.facts
+        assert grant is not None
+        who = grant.principal
+        dialect = route.dialect.name
+        return Facts(
+            model=ex.model_requested,
+            dialect=dialect,
+            client=ex.family,
+            step=step_of(dialect, ex.family, ex.incoming.header, peeked.body) if "step" in named else "turn",
+            key=who.key,
+            org=who.org,
+            team=who.team,
+            user=who.user,
+            tags=who.tags,
+            is_stream=ex.is_stream,
+            has_tools=_TOOLS.any_in(peeked.body) if "has_tools" in named else False,
+            has_images=_IMAGES.any_in(peeked.body) if "has_images" in named else False,
+            input_tokens=estimated_prompt_tokens(ex, _BYTES_PER_TOKEN),
+            max_output_tokens=peeked.max_output_tokens,
+            budget_used=_budget_used(ex, wallet, requested) if "budget_used" in named else 0.0,
+            minute=_minute(ex.started_at, way.block.zone),
+        )
+
+
+def _budget_used(ex: Exchange, wallet: Wallet, requested: Deployment | None) -> float:
+    """The largest share spent of a budget that counts the requested model; in a block without one, of those that count any model."""
+    assert ex.grant is not None
+    now_ms = int(ex.started_at * 1000)
+    charge = wallet.charge_for(ex.grant, requested.name if requested else "", now_ms) if wallet.is_on else None
+    return max((b.spent_by_all / max(1, b.limit(now_ms)) for b in charge.buckets), default=0.0) if charge else 0.0
+
+
+def _minute(at: float, zone: str) -> int:
+    local = datetime.fromtimestamp(at, UTC if zone == "UTC" else clock_of(zone))
+    return local.weekday() * _MINUTES + local.hour * 60 + local.minute
+
+
+def _nobody(plan: Plan, block: Block) -> NoDeployment:
+    why = ", ".join(f"{one.model} ({one.reason})" for one in plan.refused) or "it has no candidates"
+    after = {"retry_after_s": plan.retry_after_s} if plan.retry_after_s else {}
+    return NoDeployment(
+        f"no model of routing block `{block.name}` can serve this request now: {why}",
+        rule=plan.rule or block.name,
+        **after,
+    )
