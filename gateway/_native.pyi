@@ -123,10 +123,12 @@ def decompress(data: bytes, encoding: str, limit: int) -> bytes:
     8 MiB is refused as `too_large` (RFC 9659). Bytes after the end are `corrupt`. Releases the GIL. Raises DecodeError.
     """
 
-def split_sse(data: bytes) -> list[tuple[str, bytes]]:
+def split_sse(data: bytes, *, takes_bare_errors: bool = False) -> list[tuple[str, bytes]]:
     """Whole server-sent events (a DATA of `Upstream`) as (name, data): `""` without a name, data lines joined by a newline.
 
     Lines end in LF, CRLF or CR. Events without data (comments, keep-alives) and bytes after the last blank line are left out.
+    `takes_bare_errors`: where an event would begin, a JSON object (RFC 8259) with a member `error` that ends before the next blank
+    line is an event of its own, its data, up to its last brace; as the tap `gemini.generate` has it.
     """
 
 def split_eventstream(data: bytes) -> list[tuple[str, str, bytes]]:
@@ -294,7 +296,8 @@ _Completion: TypeAlias = (
 
 - BODY: the answer is no event stream, or an error (status 400 and up), and `collect` was set;
 - HEAD, DATA*, [TERMINAL, DATA*,] END: a streamed answer. Framed when it is `text/event-stream` or
-  `application/vnd.amazon.eventstream`, and no error: DATA holds whole events (messages);
+  `application/vnd.amazon.eventstream`, and no error: DATA holds whole events (messages; for the tap `gemini.generate` bare
+  errors too, see `split_sse`);
 - FAILED instead of, or after, any of these: captures are there when HEAD was given.
 """
 

@@ -1,10 +1,16 @@
-"""`python -m loadtest [mixed|budget|chaos|slow-readers] …`: mixed is what `make load` runs."""
+"""`python -m loadtest [mixed|budget|chaos|slow-readers|outage] …`: mixed is what `make load` runs."""
 
 import sys
 
-from loadtest import budget_soak, chaos, mixed, slow_readers
+from loadtest import budget_soak, chaos, mixed, outage, slow_readers
 
-_SCENES = {"mixed": mixed.main, "budget": budget_soak.main, "chaos": chaos.main, "slow-readers": slow_readers.main}
+_SCENES = {
+    "mixed": mixed.main,
+    "budget": budget_soak.main,
+    "chaos": chaos.main,
+    "slow-readers": slow_readers.main,
+    "outage": outage.main,
+}
 
 
 def main() -> int:

@@ -221,6 +221,10 @@ def errors(problems: Problems) -> str:
         rows.append([f"`{cls.code}`", str(cls.status), "yes" if cls.is_retryable else "no", whose, _doc(cls)])
         found = [refusal.form_of(family, cls("")) for family in families]
         forms.append([f"`{cls.code}`", *(f"{form.status} `{form.code}`" + _headers(form.headers) for form in found)])
+    of_dialects = [
+        [f"`{dialect}`", f"`{cls.code}`", f"{form.status} `{form.type}`" + _headers(form.headers)]
+        for (dialect, cls), form in refusal.OF_DIALECT.items()
+    ]
     codes = [row[0] for row in rows]
     problems += [f"two errors have the code {code}" for code in set(codes) if codes.count(code) > 1]
     lines = [
@@ -234,6 +238,12 @@ def errors(problems: Problems) -> str:
         "official SDKs among them. Dialects without such a code (Messages, Gemini) carry the one that their status implies.",
         "",
         *_table(["error", *(f"`{family}`" for family in families)], forms),
+        "## Status and code by dialect",
+        "",
+        "Where a dialect's clients need another form, whoever they are: Converse's SDKs ask again for any 429. Its other errors",
+        "are named by the exception that their status implies.",
+        "",
+        *_table(["dialect", "error", "form"], of_dialects),
     ]
     return _page("Errors", "gateway/base/core/errors.py and gateway/dataplane/wire/refusal.py", lines)
 

@@ -4,11 +4,11 @@ import argparse
 import hashlib
 import sys
 from contextlib import closing
-from itertools import chain
 from pathlib import Path
 
-from gateway.base.config import Loaded, load, unused_blocks
+from gateway.base.config import Loaded, load
 from gateway.base.storage import SqliteKeys, StorageError, open_keys
+from gateway.cli.config_warnings import warnings_of
 from gateway.cli.serve import as_config_error, check_files
 from gateway.dataplane.flow import Policy, assemble
 from gateway.dataplane.identity import Identity
@@ -58,9 +58,7 @@ def run(args: argparse.Namespace) -> int:
     loaded = load(args.config)
     check_files(loaded)
     policy = policy_of(loaded)
-    for warning in chain(
-        unused_blocks(loaded.config, loaded.source), *(w.rules.warnings() for w in policy.ways.values())
-    ):
+    for warning in warnings_of(loaded, policy):
         print(warning, file=sys.stderr)
     names = ", ".join(policy.providers) or "none"
     print(f"ok: {args.config} (version {loaded.version}; providers: {names}; keys: {len(loaded.config.keys)})")

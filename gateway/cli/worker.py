@@ -28,6 +28,7 @@ from gateway.base.storage.board import Board, lone_board, open_board
 from gateway.base.storage.node import node_id
 from gateway.base.storage.open import open_leases, open_news, open_rates
 from gateway.base.telemetry.log import log, name_process
+from gateway.cli.config_warnings import log_warnings
 from gateway.cli.granian_worker import GranianServer
 from gateway.dataplane.edge import RsgiEdge, asgi_app
 from gateway.dataplane.flow import Pipeline, Policy, Sweep, assemble
@@ -47,6 +48,7 @@ class Worker:
         self._args = args
         self._fingerprint = fingerprint(args.config)  # before the file is read: a change meanwhile is seen later
         loaded, policy = _load(args)
+        self._warn(loaded, policy)
         self._loop = loop
         self._loaded = loaded
         server = loaded.config.server
@@ -143,6 +145,12 @@ class Worker:
         self._pipeline.use(policy)
         _keep(loaded, self._args)
         log("info", "config_reloaded", version=loaded.version)
+        self._warn(loaded, policy)
+
+    def _warn(self, loaded: Loaded, policy: Policy) -> None:
+        """One worker speaks for all of them."""
+        if self._args.slot == 0:
+            log_warnings(loaded, policy)
 
     async def _sync_journal(self) -> None:
         interval_ms = self._loaded.config.server.journal.fsync_interval_ms

@@ -429,7 +429,7 @@ def test_a_bad_file_keeps_the_old_version_and_says_why(two: Gateway, fake: FakeU
         (yaml.safe_dump({**good, "providers": {"opnai": {"api_key": "x"}}}), "hint: did you mean `openai`?"),
         ("server: [", "is not valid YAML"),
         ("a: &a [*a]", "is not valid YAML"),
-        (yaml.safe_dump({**good, "routing": {}}), "`$.routing` is not served"),
+        (yaml.safe_dump({**good, "guardrails": {}}), "`$.guardrails` is not served"),
         (yaml.safe_dump({**good, "budgets": {"org": {"limit": 0}}}), "`$.budgets.org.limit` is 0"),
     ]
     for text, words in bad:
@@ -464,6 +464,26 @@ def test_what_needs_a_restart_is_said(two: Gateway, fake: FakeUpstream) -> None:
     two.write_config(good)
     wait_until(lambda: len(two.logs("config_reloaded")) >= reloads + 2, 3, "the old file again")
     assert ask(two).status_code == 200
+
+
+def test_what_is_odd_is_logged_once_at_start_and_at_each_reload(fake: FakeUpstream, tmp_path: Path) -> None:
+    """What `agentcc check` warns of, by one worker for all."""
+    config = config_for(fake.url, workers=2)
+    rule = {"name": "never", "when": "hour > 23", "use": ["my-alias"]}
+    config["routing"] = {"ci": {"chain": ["my-alias"], "rules": [rule]}}
+    with Gateway(tmp_path, config) as gateway:
+        ask_all(gateway)  # both have started
+        said = [(line["path"], line["problem"]) for line in gateway.logs("config_warning")]
+        assert said == [
+            ("$.routing.ci", "is used by no key of this file"),
+            ("$.routing.ci.rules[0].when", "can never match: 'hour > 23'"),
+        ]
+        assert all(line["hint"] and line["process"] == "worker-0" for line in gateway.logs("config_warning"))
+        del config["routing"]["ci"]["rules"]
+        gateway.write_config(config)
+        wait_until(lambda: len(gateway.logs("config_reloaded")) == 2, 3, "both workers reloaded")
+        lines = wait_until(lambda: (ls := gateway.logs("config_warning"))[2:] and ls, 3, "the warning that is left")
+        assert [line["path"] for line in lines[2:]] == ["$.routing.ci"]
 
 
 # === keys ===

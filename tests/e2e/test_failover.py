@@ -231,3 +231,15 @@ def test_other_clients_stream_through_it_too(
         assert got.headers["x-agentcc-model-used"] == "other/m", got.text
         assert wires.without_comments(got.content).count(events[0][:30]) == 1
         assert gateway.records()[0]["outcome"] == "ok"
+
+
+def test_a_provider_that_says_why_and_resets_is_passed_on_as_it_is(
+    first: FakeUpstream, second: FakeUpstream, gateway: Gateway
+) -> None:
+    error = wires.event({"error": {"message": "overloaded just now", "type": "server_error"}})
+    first.default = sse(wires.CHAT[0], error, is_cut=True)
+    got = ask(gateway, stream=True)
+    assert got.text.count('"error"') == 1
+    assert "overloaded just now" in got.text
+    (record,) = gateway.records()
+    assert (record["outcome"], record["error_code"]) == ("upstream_error", "upstream_failed")

@@ -4,8 +4,10 @@ Each test says what the next answers are; nothing here knows a dialect.
 """
 
 import socket
+import struct
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -26,7 +28,8 @@ class Received:
 class Answer:
     """What to send. `body` pieces are written one by one; an Event among them is waited for first.
 
-    `is_cut` closes the socket after the last piece without ending the body. `status` 0 closes without an answer.
+    `is_cut` closes the socket after the last piece without ending the body; `is_reset` resets it there. `status` 0 closes (or resets)
+    without an answer. `length` is a content-length that is told whatever is sent; `head` is sent in place of status line and headers.
     """
 
     status: int = 200
@@ -34,6 +37,9 @@ class Answer:
     body: list[bytes | threading.Event] = field(default_factory=list)
     is_cut: bool = False
     hold_headers: threading.Event | None = None
+    is_reset: bool = False
+    length: int | None = None
+    head: bytes = b""
 
 
 def sse(*events: bytes, chunk: int = 0, is_cut: bool = False, headers: list[tuple[str, str]] | None = None) -> Answer:
@@ -49,9 +55,14 @@ def json_answer(body: bytes, status: int = 200, *headers: tuple[str, str]) -> An
 
 
 class FakeUpstream:
-    """Listens on a free loopback port until closed. `answers` are used in order; then `default` for ever."""
+    """Listens on a free loopback port until closed. `answers` are used in order; then `default` for ever.
 
-    def __init__(self) -> None:
+    `choose` goes before both, where it gives an answer for a request. `hangs_up`: it closes each connection at once.
+    """
+
+    def __init__(self, *, hangs_up: bool = False) -> None:
+        self.choose: Callable[[Received], Answer | None] = lambda request: None
+        self._hangs_up = hangs_up
         self.default = json_answer(b'{"ok":true}')
         self.answers: deque[Answer] = deque()
         self.received: list[Received] = []
@@ -81,6 +92,9 @@ class FakeUpstream:
                 conn, _ = self._socket.accept()
             except OSError:
                 return
+            if self._hangs_up:
+                conn.close()
+                continue
             conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open.add(conn)
             threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
@@ -90,11 +104,11 @@ class FakeUpstream:
         try:
             while (request := _read_request(reader)) is not None:
                 self.received.append(request)
-                answer = self.answers.popleft() if self.answers else self.default
+                answer = self.choose(request) or (self.answers.popleft() if self.answers else self.default)
                 self.got_request.release()
                 if not self._send(conn, answer):
                     return
-        except OSError:
+        except (OSError, ValueError):  # ValueError: no HTTP, such as a TLS handshake
             self.disconnected.release()
         finally:
             self._open.discard(conn)
@@ -104,24 +118,32 @@ class FakeUpstream:
         """Write the answer; False when the connection is used up."""
         if answer.hold_headers is not None and not self._hold(conn, answer.hold_headers):
             return False
+        if answer.is_reset:
+            conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         if answer.status == 0:
             return False
-        is_chunked = answer.is_cut or len(answer.body) != 1 or not isinstance(answer.body[0], bytes)
+        ends = not (answer.is_cut or answer.is_reset)
+        is_one_piece = len(answer.body) == 1 and isinstance(answer.body[0], bytes)
+        is_chunked = answer.length is None and not (ends and is_one_piece)
         head = [f"HTTP/1.1 {answer.status} Scripted"]
         head += [f"{n}: {v}" for n, v in answer.headers]
         if is_chunked:
             head.append("transfer-encoding: chunked")
         else:
-            head.append(f"content-length: {len(answer.body[0])}")  # type: ignore[arg-type]
-        conn.sendall("\r\n".join(head).encode() + b"\r\n\r\n")
+            head.append(f"content-length: {len(answer.body[0]) if answer.length is None else answer.length}")  # type: ignore[arg-type]
+        conn.sendall(answer.head or "\r\n".join(head).encode() + b"\r\n\r\n")
         for piece in answer.body:
             if isinstance(piece, threading.Event):
                 if not self._hold(conn, piece):
                     return False
             elif piece:
                 conn.sendall(b"%x\r\n%s\r\n" % (len(piece), piece) if is_chunked else piece)
-        if answer.is_cut:
+        if not ends or answer.head:
             return False
+        if (
+            answer.length is not None
+        ):  # told truly, the connection may be used again: to close it now would fail another request
+            return answer.length == sum(len(piece) for piece in answer.body if isinstance(piece, bytes))
         if is_chunked:
             conn.sendall(b"0\r\n\r\n")
         return True

@@ -224,7 +224,6 @@ def test_all_steps_of_a_recorded_loop_are_of_one_conversation(name: str) -> None
     ("one", "other"),
     [
         ("claude-code/post-messages-nonstream.json", "claude-code/post-messages-nonstream.step2.json"),
-        ("codex/compaction-local.step2.json", "codex/compaction-local.step3.json"),
         ("codex/resume-first.json", "codex/resume-second.json"),
     ],
 )

@@ -32,7 +32,7 @@ _STAGE = {"warn": Stage.WARN, "downgrade": Stage.DOWNGRADE, "limit": Stage.OVER,
 
 class Bucket(_native.Lease):
     """`free` is what may be held at once. `first_frames` and `is_fresh` are told with the first sync only;
-    `is_untold`: something happened that the store has not heard of."""
+    `is_untold`: the store has not heard of something, or has to be asked again."""
 
     __slots__ = (
         "account_id", "dry_need_nusd", "dry_until", "first_frames", "is_fresh",
@@ -76,7 +76,7 @@ class Bucket(_native.Lease):
 
     def limit(self, now_ms: int) -> int:
         """The limit in force: raises and rollover included."""
-        return self.window.limit_at(now_ms) + self.rollover
+        return self.window.limit_at(now_ms) + min(self.rollover, self.window.rollover_nusd)
 
     def stage(self, now_ms: int) -> Stage:
         """Where the bucket stands."""

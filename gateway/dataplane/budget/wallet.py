@@ -100,15 +100,20 @@ class Wallet:
                 kept = None  # a wildcard stands for other accounts now
             since[window.name] = kept or (now_ms, frames)
         self._since = since
-        for bucket in list(self._buckets.values()):
+        counted, self._buckets = self._buckets, {}
+        for name, bucket in {**self._leaving, **counted}.items():
             terms = (bucket.window.models, bucket.window.period, bucket.window.zone)
             governing = accounts.rules_of(bucket.window.level, bucket.account_id)
             found = next((w for w in governing if (w.models, w.period, w.zone) == terms), None)
-            if found is not None:
-                bucket.use(found)
-            else:  # if it comes again it counts from there on, in a row that begins anew
+            if found is None:
                 bucket.peak_held = 0  # nothing of it is kept
-                self._leaving[bucket.name] = self._buckets.pop(bucket.name)
+                self._leaving[name] = bucket
+                continue
+            self._buckets[name] = bucket
+            bucket.use(found)
+            bucket.is_untold = True
+            if self._leaving.pop(name, None):  # it has come again and counts from here on, in a row that begins anew
+                bucket.begin(found, self._first_frames(found, bucket.span))
         self._accounts = accounts
         self._charges.clear()
         self.generation += 1
@@ -145,6 +150,7 @@ class Wallet:
         if not charge.is_touched:
             charge.is_touched = True
             self.touched.append(charge)
+            self.turn += 1
 
     def joined(self, charge: Charge, principal: Principal, deployment: str, at_ms: int) -> Charge:
         """The buckets of a hold from before a reload, and those that the policy in force counts it in."""
@@ -165,16 +171,13 @@ class Wallet:
         kept = self._buckets.get(name)
         if kept is not None:
             return kept
-        since_ms, frames = self._since[window.name]
-        # counted from the middle of the period, it has a past: that is in the ledger
-        first_frames = frames if span.start_ms < since_ms else 0
-        bucket = self._leaving.pop(name, None)
-        if bucket is None:
-            bucket = Bucket(window, account_id, span, first_frames)
-        else:
-            bucket.begin(window, first_frames)
-        self._buckets[name] = bucket
+        bucket = self._buckets[name] = Bucket(window, account_id, span, self._first_frames(window, span))
         return bucket
+
+    def _first_frames(self, window: Window, span: Span) -> int:
+        """What is counted from the middle of the period on has a past: that is in the ledger."""
+        since_ms, frames = self._since[window.name]
+        return frames if span.start_ms < since_ms else 0
 
     async def ask_about(self, charge: Charge) -> None:
         """Ask the store what the buckets' others have spent: once, before the first exchange is judged by it."""
@@ -349,6 +352,7 @@ class Wallet:
             bucket.granted = one.granted_nusd
             bucket.others_spent = one.spent_nusd - bucket.spent_told
             bucket.is_ready, bucket.is_tight, bucket.is_fresh = one.is_ready, one.is_tight, False
+            bucket.is_untold |= not one.is_ready  # what others have spent, and what rolls over, is not known yet
             if one.is_ready:  # before, the last period may lack what was spent in it
                 bucket.rollover = one.ceiling_nusd - ask.ceiling_nusd
             bucket.synced_at = now

@@ -166,7 +166,9 @@ def _check_served(block: Block, source: str) -> None:
     """Raise ConfigError for what is planned but not yet run: better no start than a promise that is not kept."""
     place = f"$.routing.{block.name}"
     if "race" in (block.strategy, *(rule.strategy for rule in block.rules)):
-        raise ConfigError(source, place, "has `strategy: race`, which this version does not run", "write `least-latency`")
+        raise ConfigError(
+            source, place, "has `strategy: race`, which this version does not run", "write `least-latency`"
+        )
     if block.shadow is not None:
         raise ConfigError(source, f"{place}.shadow", "is not run by this version", "remove it, or use `canary`")
 

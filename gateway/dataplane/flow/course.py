@@ -20,11 +20,11 @@ class Course:
     """`at` counts attempts from 0; `sent_at` (`perf_counter()` seconds) and `generation` (of its breaker) are of the one that runs;
     `is_told`: its breaker knows that it answered.
 
-    `failed`, `relay` and `reason` are of the last that failed; `give_up` tells the client of it, where no other can be made.
+    `failed`, `relay`, `reason` and `spent_nusd` are of the last that failed; `give_up` tells the client of it, where no other can be made.
     """
 
     __slots__ = (
-        "at", "failed", "generation", "give_up", "is_sticky", "is_told", "peeked", "plan", "reason", "relay", "route", "sent_at", "sunk_nusd",
+        "at", "failed", "generation", "give_up", "is_sticky", "is_told", "peeked", "plan", "reason", "relay", "route", "sent_at", "spent_nusd", "sunk_nusd",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, route: "Route", peeked: "Peek", *, is_sticky: bool) -> None:
@@ -38,7 +38,8 @@ class Course:
         self.relay: object = None
         self.reason = ""
         self.give_up: Callable[[], None] | None = None
-        self.sunk_nusd = 0
+        self.spent_nusd = self.sunk_nusd = 0
+        """What the last that failed may have cost, and all of them together."""
 
     @property
     def deployment(self) -> Deployment:

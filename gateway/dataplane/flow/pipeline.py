@@ -156,22 +156,26 @@ class Pipeline:
         `give_up` tells the client of the failure, should the next one not even be sent.
         """
         course, failed = ex.course, ex.deployment
-        if course is None or failed is None or course.is_last or ex.is_settled or not self._retries.spend():
+        if course is None or failed is None or course.is_last or ex.is_settled or not self._may_ask_next(course):
             return False
+        course.spent_nusd = spend[1]
         course.sunk_nusd += spend[1]
         course.at += 1
         course.failed, course.relay, course.reason, course.give_up = failed, ex.relay, reason, give_up
-        if ex.hold is not None and ex.grant is not None:
-            ex.hold.settle(0, ex.grant.principal, failed.name, 0)  # the next hold counts what is sunk
-            ex.hold = None
-        if ex.taken is not None:
-            ex.taken.cancel()
-            ex.taken = None
+        _let_go(ex)
         ex.relay = course
         task = self.loop.create_task(self._run(ex, self._again))
         self._moves.add(task)
         task.add_done_callback(self._moves.discard)
         return True
+
+    def _may_ask_next(self, course: Course) -> bool:
+        """One failover to a deployment that is well is what an outage needs; more are rationed (RetryBudget)."""
+        left = course.plan.attempts[course.at + 1 :]
+        is_first = course.failed is None
+        if is_first and any(self.planning.health.is_closed(one.deployment.name) for one in left):
+            return True
+        return self._retries.spend()
 
     async def _again(self, ex: Exchange) -> None:
         """Ask the deployment whose turn it is; where it cannot be asked, the next; where none can, tell of the failure that began it."""
@@ -190,6 +194,7 @@ class Pipeline:
                 await self._ask(ex, course.route, peeked, course.deployment, perf_counter())
             except GatewayError:
                 ex.hops.pop()
+                _let_go(ex)
                 if course.is_last or ex.interrupted_by is not None:
                     self._give_up(ex, course)
                     return
@@ -202,6 +207,7 @@ class Pipeline:
     def _give_up(self, ex: Exchange, course: Course) -> None:
         assert course.give_up is not None
         ex.deployment, ex.relay = course.failed, course.relay
+        course.sunk_nusd -= course.spent_nusd  # it is in the spend of `give_up`
         course.give_up()
 
     def end(self, ex: Exchange) -> None:
@@ -536,6 +542,16 @@ class Pipeline:
         for client in self._clients.values():
             client.close()
         self._fetcher.close()
+
+
+def _let_go(ex: Exchange) -> None:
+    """Give back the hold and the place in the rate limits of an attempt that has failed; the next one's hold counts what it may have cost."""
+    if ex.hold is not None and ex.grant is not None:
+        ex.hold.settle(0, ex.grant.principal, ex.deployment.name if ex.deployment else "", 0)
+        ex.hold = None
+    if ex.taken is not None:
+        ex.taken.cancel()
+        ex.taken = None
 
 
 def _read(body: bytes, encoding: str, route: Route, policy: Policy) -> Peek:

@@ -106,12 +106,15 @@ class Planning:
             course.is_told = True
             self.health.tell(ex.deployment.name, course.generation, "ok", random())
 
-    def failed(self, ex: Exchange, status: int, fault: str, headers: Iterable[tuple[str, str]]) -> None:
-        """An attempt ended with such a status, or such a code of the native client."""
+    def failed(
+        self, ex: Exchange, status: int, fault: str, headers: Iterable[tuple[str, str]], *, is_theirs: bool
+    ) -> None:
+        """An attempt ended with such a status, or such a code of the native client; `in_band`, it counts where it was the provider's own fault."""
         if ex.course is None or ex.deployment is None:
             return
         after_ms = self.note_limits(ex, status, headers) if status else 0
-        self.health.tell(ex.deployment.name, ex.course.generation, verdict_of(status, fault), random(), after_ms)
+        verdict = "failed" if fault == "in_band" and is_theirs else verdict_of(status, fault)
+        self.health.tell(ex.deployment.name, ex.course.generation, verdict, random(), after_ms)
 
     def served(self, ex: Exchange, usage: Usage, *, is_ok: bool) -> None:
         """An attempt went well, or nobody knows (its client left, we refused): the session stays where it moved."""

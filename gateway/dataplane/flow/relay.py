@@ -35,7 +35,7 @@ from gateway.dataplane.flow.settle import NOTHING, Spend, cost_of, estimated_usa
 from gateway.dataplane.upstream import Captures, Headers, UpstreamClient, for_client
 from gateway.dataplane.wire import CODECS, DIALECTS, provider_error
 from gateway.dataplane.wire.anthropic_messages import ANTHROPIC_MESSAGES
-from gateway.dataplane.wire.opening import opening_of
+from gateway.dataplane.wire.opening import opening_of, opening_of_body
 
 if TYPE_CHECKING:
     from gateway.dataplane.flow.pipeline import Pipeline
@@ -103,7 +103,8 @@ class Relay:
             if not self.moves(f"upstream_{status}", NOTHING, give_up, status=status, headers=headers):
                 give_up()
             return
-        self.note_limits(status, headers)
+        if ex.course is not None:
+            self.pipeline.planning.note_limits(ex, status, headers)
         spend = self.spend_of_body(body)
         if ex.is_committed:  # we promised a stream: that it came in another form can only be told as its error
             error = UpstreamProtocolError(
@@ -111,6 +112,21 @@ class Relay:
             )
             self._end_with(error, "upstream_error", spend, f"upstream_{status}")
             return
+        if spend[2] == "exact" or ex.course is None or not self._moves_body(status, headers, body, spend):
+            self._pass_whole(status, headers, body, spend, began)
+
+    def _moves_body(self, status: int, headers: Headers, body: bytes, spend: Spend) -> bool:
+        """Whether another deployment is asked in place of one whose good status was no answer: a proxy's page, an error, half a text."""
+        opening = opening_of_body(self.dialect.name, body)
+        if opening == "content":
+            return False
+        give_up = partial(self._pass_whole, status, headers, body, spend, perf_counter())
+        if opening == "error":
+            return self.moves("upstream_failed", NOTHING, give_up, fault="in_band", said=body)
+        return self.moves(UpstreamProtocolError.code, spend, give_up, fault="protocol")
+
+    def _pass_whole(self, status: int, headers: Headers, body: bytes, spend: Spend, began: float) -> None:
+        ex = self.ex
         reply_headers = stamp(for_client(headers, ex.model_requested), ex, spend[1])
         ex.response_bytes = len(body)
         ex.overhead += perf_counter() - began
@@ -142,7 +158,8 @@ class Relay:
             return
         began = perf_counter()
         ex.ttfb_us = ttfb_us
-        self.note_limits(status, headers)
+        if ex.course is not None:
+            self.pipeline.planning.note_limits(ex, status, headers)
         self.head = status, headers
         if self.held is None:
             self.send_head()
@@ -170,7 +187,10 @@ class Relay:
         error = UpstreamProtocolError(
             f"provider `{self._provider()}` answered with an event stream, which was not asked for; ask it for a stream"
         )
-        self._end_with(error, "upstream_error", self.spend_of(captures), error.code)
+        spend = self.spend_of(captures)
+        give_up = partial(self._end_with, error, "upstream_error", spend, error.code)
+        if not self.moves(error.code, spend, give_up, fault="protocol"):
+            give_up()
 
     def on_data(self, data: bytes) -> None:
         """Whole events go on as they came."""
@@ -273,6 +293,9 @@ class Relay:
             )
             self.finish()
             return
+        if captures is not None and captures[0] == "failed" and self.is_ended_by_us is None:
+            self.on_end(captures)  # the provider has said why before it closed the connection: nothing is to be added
+            return
         error = self.is_ended_by_us or fault_of(code, message, self._provider())
         give_up = partial(self._end_with, error, "cut" if self.has_begun else "upstream_error", spend, error.code)
         if not self.moves(code, spend, give_up, fault=code):
@@ -308,8 +331,9 @@ class Relay:
         ex, pipeline = self.ex, self.pipeline
         if ex.course is None or self.is_client_gone or self.is_ended_by_us is not None:
             return False
-        pipeline.planning.failed(ex, status, fault, headers or [])
-        if ex.response_bytes or not may_move(status, fault, said or b""):
+        is_theirs = may_move(status, fault, said or b"")
+        pipeline.planning.failed(ex, status, fault, headers or [], is_theirs=is_theirs)
+        if ex.response_bytes or not is_theirs:
             return False
         self.is_moved = pipeline.fall_back(ex, reason, spend, give_up)
         if self.is_moved and is_open:
@@ -322,7 +346,14 @@ class Relay:
         assert self.held is not None
         assert self.ex.dialect is not None
         self.held.append(data)
-        if opening_of(self.ex.dialect.name, data) != "content":
+        opening = opening_of(self.ex.dialect.name, data)
+        if opening == "unreadable":
+            error = UpstreamProtocolError(f"provider `{self._provider()}` sent an event that cannot be read")
+            spend = self.estimate(None)
+            give_up = partial(self._end_with, error, "cut", spend, error.code)
+            if not self.moves(error.code, spend, give_up, fault="protocol", is_open=True):
+                opening = "content"  # then it is the client's to judge
+        if opening != "content":
             return b""
         data = b"".join(self.held)
         self.held = None
@@ -338,11 +369,6 @@ class Relay:
             self.ex.response_bytes += len(held)
             self.first = self.first or held
             self.ex.reply.write(held)
-
-    def note_limits(self, status: int, headers: Headers) -> None:
-        """What a good answer's headers say of the provider's rate limits."""
-        if self.ex.course is not None:
-            self.pipeline.planning.note_limits(self.ex, status, headers)
 
     # === the client and the clock ===
 
@@ -446,17 +472,15 @@ class Relay:
 
     def _say_alone(self, error: bytes) -> None:
         self.ex.reply.write(error)
-        self._end()
+        self.ex.reply.finish()
+        self.pipeline.end(self.ex)
 
     def finish(self) -> None:
         if not self.is_finished:
             self.is_finished = True
-            self._end()
-
-    def _end(self) -> None:
-        if self.ex.is_committed:
-            self.ex.reply.finish()
-        self.pipeline.end(self.ex)
+            if self.ex.is_committed:
+                self.ex.reply.finish()
+            self.pipeline.end(self.ex)
 
     @property
     def is_array(self) -> bool:

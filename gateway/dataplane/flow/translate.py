@@ -1,5 +1,7 @@
 """From an exchange whose provider speaks another dialect to its Translation: the facts that the wire room does not know."""
 
+from functools import partial
+
 from msgspec.json import Encoder
 
 from gateway import _native
@@ -24,6 +26,7 @@ from gateway.dataplane.wire import (
     inlined,
     reopened,
 )
+from gateway.dataplane.wire.translate.road import Split
 
 _encode = Encoder().encode
 _WRAPPED = "generateContentRequest"
@@ -93,7 +96,7 @@ def translate(
         report=_report(policy),
         request_id=ex.request_id,
         now_s=int(ex.started_at),
-        split=_split_eventstream if deployment.dialect == "bedrock.converse" else _native.split_sse,
+        split=_SPLITS.get(deployment.dialect, _native.split_sse),
     )
 
 
@@ -143,6 +146,12 @@ def _split_eventstream(data: bytes) -> list[tuple[str, bytes]]:
     except ValueError as exc:  # of another type than it should be, compressed, or its headers are none
         raise UpstreamProtocolError(f"the provider sent what is no AWS event stream: {exc}") from exc
 
+
+_SPLITS: dict[str, Split] = {
+    "bedrock.converse": _split_eventstream,
+    "gemini.generate": partial(_native.split_sse, takes_bare_errors=True),
+}
+"""How streams are cut that are not plain server-sent events."""
 
 _COUNTS = {
     "/messages/count_tokens": lambda count: {"input_tokens": count},

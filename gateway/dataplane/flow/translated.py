@@ -66,7 +66,8 @@ class TranslatedRelay(Relay):
             if not self.moves(code, NOTHING, give_up, status=status, headers=headers):
                 give_up()
             return
-        self.note_limits(status, headers)
+        if self.ex.course is not None:
+            self.pipeline.planning.note_limits(self.ex, status, headers)
         self._answer(self._translation.whole, body, self.spend_of_body(body))
 
     def on_head(self, status: int, headers: Headers, ttfb_us: int) -> None:
@@ -77,7 +78,8 @@ class TranslatedRelay(Relay):
             self.client.hand_over(self.upstream, Gather(self, status, headers, ttfb_us))
             return
         ex.ttfb_us = ttfb_us
-        self.note_limits(status, headers)
+        if ex.course is not None:
+            self.pipeline.planning.note_limits(ex, status, headers)
         ex.last_write = perf_counter()
 
     def on_gathered(self, status: int, headers: Headers, ttfb_us: int, body: bytes, captures: Captures) -> None:

@@ -27,6 +27,7 @@ _BY_PROVIDER = {
 
 
 @lru_cache(4096)
+@lru_cache(4096)
 def vendor_of(provider: str, model: str) -> str:
     """The vendor by the model's name, else by the provider that makes models of its own; '' when neither tells."""
     name = model.lower()

@@ -14,6 +14,7 @@ from gateway.dataplane.routing.breaker import (
     MAX_OPEN_MS,
     NEW,
     OPEN,
+    TICK_MS,
     Observation,
     State,
     Verdict,
@@ -64,7 +65,7 @@ class BoardHealth:
         if word is None or (left_ms := wait_ms(word, now_ms)) == 0:
             return True
         if word & 3 == OPEN:  # a half-open one may close at any moment
-            known.open_until_ms = now_ms + left_ms
+            known.open_until_ms = now_ms - now_ms % TICK_MS + left_ms  # it ends with a tick, on every worker alike
         return False
 
     def has_headroom(self, deployment: str, tokens: int) -> bool:

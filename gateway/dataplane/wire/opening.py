@@ -1,4 +1,4 @@
-"""What the first bytes of a stream are: frames that say nothing yet, content, or an error in band.
+"""What the first bytes of an answer are: frames that say nothing yet, content, an error in band, or nothing that can be read.
 
 Until content has gone to the client another provider may still answer in its place; after it, never (wire notes of Codex, §7: items that were
 finished have been shown, and tool calls executed).
@@ -12,12 +12,20 @@ import msgspec
 from gateway import _native
 from gateway.base.core.struct import Record
 
-Opening = Literal["frames", "content", "error"]
+Opening = Literal["frames", "content", "error", "unreadable"]
 
 _RESPONSES = {"response.created": "frames", "response.queued": "frames", "response.in_progress": "frames",
               "response.failed": "error", "error": "error", "codex.rate_limits": "frames"}  # fmt: skip
 _MESSAGES = {"message_start": "frames", "ping": "frames", "error": "error"}
 _CONVERSE = {"messageStart": "frames"}
+_ANSWERS: dict[str, tuple[bytes, ...]] = {
+    "openai.responses": (b"output",),
+    "openai.chat": (b"choices",),
+    "anthropic.messages": (b"content",),
+    "gemini.generate": (b"candidates", b"promptFeedback"),
+    "bedrock.converse": (b"output",),
+}
+"""Members of a whole answer, of which one is in each."""
 
 
 _ABSENT = msgspec.Raw()
@@ -58,8 +66,19 @@ _type = msgspec.json.Decoder(_Type).decode
 _part = msgspec.json.Decoder(_Part).decode
 
 
+def opening_of_body(dialect: str, body: bytes) -> Opening:
+    """What a whole answer with a good status is: content, an error all the same, or no JSON object."""
+    try:
+        spans = _native.scan_object(body, (b"error", *_ANSWERS[dialect]))
+    except _native.JsonError:
+        return "unreadable"
+    if spans[0] >= 0 and body[spans[0] : spans[1]] not in _EMPTY:
+        return "error"
+    return "content" if any(start >= 0 for start in spans[2::2]) else "error"
+
+
 def opening_of(dialect: str, data: bytes) -> Opening:
-    """What whole events of a stream of `dialect` are together. What cannot be read is content: it is the client's to judge."""
+    """What whole events of a stream of `dialect` are together: the first of them that is more than a frame."""
     for found in _each(dialect, data):
         if found != "frames":
             return found
@@ -69,13 +88,16 @@ def opening_of(dialect: str, data: bytes) -> Opening:
 def _each(dialect: str, data: bytes) -> Iterator[Opening]:
     try:
         if dialect == "bedrock.converse":
-            for kind, name, _ in _native.split_eventstream(data):
+            for kind, name, payload in _native.split_eventstream(data):
+                _type(payload)
+                str(payload, "utf-8")
                 yield "error" if kind != "event" else _CONVERSE.get(name, "content")  # type: ignore[misc]
             return
-        for name, payload in _native.split_sse(data):
+        for name, payload in _native.split_sse(data, takes_bare_errors=dialect == "gemini.generate"):
+            str(payload, "utf-8")  # what is not looked at below may be broken too
             yield _of_event(dialect, name, payload)
     except (ValueError, msgspec.DecodeError):
-        yield "content"
+        yield "unreadable"
 
 
 def _of_event(dialect: str, name: str, payload: bytes) -> Opening:

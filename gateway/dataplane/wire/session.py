@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from gateway.dataplane.wire.refusal import Family
 
-_ID = re.compile(r"[!-~]{1,128}")
+_is_id = re.compile(r"[!-~]{1,128}").fullmatch
 _SESSION: dict[Family, tuple[str, ...]] = {
     "codex": ("session-id",),  # a sub-agent's is its parent's
     "claude_code": ("x-claude-code-session-id",),
@@ -30,19 +30,14 @@ _CODEX_TURN = '"turn_id":"'
 
 def named_session(header: Callable[[str], str], family: Family) -> tuple[str, str]:
     """(session id, turn id), '' for each that the client does not name in a form that may be echoed in a header."""
-    session_id = _first(header, _SESSION[family])
-    if not session_id or not _ID.fullmatch(session_id):
+    session_id = turn_id = ""
+    for name in _SESSION[family]:
+        if session_id := header(name):
+            break
+    if not _is_id(session_id):
         return "", ""
-    turn_id = ""
     if family == "codex":
         turn_id = header("x-codex-turn-metadata").partition(_CODEX_TURN)[2].partition('"')[0]
     elif family == "sdk":
-        turn_id = _first(header, _TURN)
-    return session_id, turn_id if _ID.fullmatch(turn_id) else ""
-
-
-def _first(header: Callable[[str], str], names: tuple[str, ...]) -> str:
-    for name in names:
-        if value := header(name):
-            return value
-    return ""
+        turn_id = next(filter(None, map(header, _TURN)), "")
+    return session_id, turn_id if turn_id and _is_id(turn_id) else ""

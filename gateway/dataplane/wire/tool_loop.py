@@ -63,7 +63,7 @@ class _Way(Record, frozen=True):
     """
 
     items: bytes
-    signs: _native.Needles
+    signs: "_native.Needles | _TextSigns"
     read: Callable[[dict[str, Any]], Iterator[_Event]]
     result: bytes = b""
     said: bytes = b""
@@ -207,30 +207,27 @@ def _gemini(item: dict[str, Any]) -> Iterator[_Event]:
         yield None
 
 
-_CODE_WORDS = (
-    "exited with code ",
-    "xit code ",
-    "xit code: ",
-    "xit Code: ",
-    'xit_code\\":',
-    'xit_code\\": ',
-    'xit_code":',
-    'xit_code": ',
-)
+_CODE = re.compile(rb"xit(?:ed with|[ _]) ?[cC]ode\W{1,4}[1-9]")
+"""An exit code other than 0: `exited with code 1`, `Exit code: 2`, `exit_code\\": -1`."""
 _FIRST_WORDS = (
     "Error", "error", "ERROR", "Failed", "failed", "Failure", "Traceback", "unsupported call", "apply_patch verification", "exec_command failed",
     '{\\"error\\":',
 )  # fmt: skip
-_TEXT_SIGNS = _native.Needles(
-    [f"{words}{digit}".encode() for words in _CODE_WORDS for digit in "-123456789"]
-    + [
-        f'"{key}":{space}"{words}'.encode()
-        for key in ("output", "content", "text", "error")
-        for space in ("", " ")
-        for words in _FIRST_WORDS
-    ]
-    + [b'"error":']
+_FIRST = _native.Needles(
+    [f'":{space}"{words}'.encode() for space in ("", " ") for words in _FIRST_WORDS] + [b'"error":']
 )
+"""A small set: the native search is vectorised for up to some dozens."""
+
+
+class _TextSigns:
+    """An exit code other than 0, or a text that begins as failures do."""
+
+    def any_in(self, data: bytes) -> bool:
+        """Whether something in `data` may tell of a failure."""
+        return _FIRST.any_in(data) or _CODE.search(data) is not None
+
+
+_TEXT_SIGNS = _TextSigns()
 _GEMINI_ENDS = _native.Needles([f"\\nExit Code: {digit}".encode() for digit in "-123456789"])
 _WAYS = {
     "openai.responses": _Way(b"input", _TEXT_SIGNS, _responses, b'_call_output"', b'"output"'),

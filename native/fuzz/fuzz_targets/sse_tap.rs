@@ -27,7 +27,7 @@ struct Seen {
 }
 
 fn run(chunks: &[&[u8]], dialect: Dialect, drop_usage_chunk: bool) -> Seen {
-    let mut framer = SseFramer::new(MAX_EVENT_BYTES);
+    let mut framer = SseFramer::new(MAX_EVENT_BYTES, dialect.has_bare_errors());
     let mut tap = Tap::new(dialect, drop_usage_chunk);
     let mut seen = Seen::default();
     let mut sort = |event: &[u8], seen: &mut Seen| match tap.event(event) {

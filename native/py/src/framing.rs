@@ -8,9 +8,10 @@ use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBytes, PyList, PyString};
 
 #[pyfunction]
-pub(crate) fn split_sse<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyList>> {
+#[pyo3(signature = (data, *, takes_bare_errors=false))]
+pub(crate) fn split_sse<'py>(py: Python<'py>, data: &[u8], takes_bare_errors: bool) -> PyResult<Bound<'py, PyList>> {
     let list = PyList::empty(py);
-    for bytes in sse::events(data) {
+    for bytes in sse::events(data, takes_bare_errors) {
         if let Event { name, data: Some(data) } = Event::parse(bytes) {
             let name = String::from_utf8_lossy(name.unwrap_or_default());
             list.append((PyString::new(py, &name), PyBytes::new(py, &data)))?;

@@ -474,3 +474,34 @@ async def test_a_lease_goes_back_also_when_its_window_is_soft_and_goes() -> None
         wallet.use(Accounts(windows), NOW_MS)
     await ticked(wallet, 2.0)
     assert store.granted[bucket.name, "run-1"] == 0
+
+
+@looped
+async def test_what_rolls_over_is_asked_again_until_the_store_knows_it() -> None:
+    store = MemoryStore()
+    store.is_ready = False
+    wallet = wallet_of(store, window(10 * USD, is_hard=False, rollover_nusd=5 * USD))
+    settle(await took(wallet, 0), 1)
+    await ticked(wallet)
+    store.is_ready = True
+    await ticked(wallet, 2.0)
+    (bucket,) = wallet._buckets.values()
+    assert bucket.limit(NOW_MS) == 15 * USD
+    wallet.use(Accounts((window(10 * USD, is_hard=False, rollover_nusd=2 * USD),)), NOW_MS)
+    assert bucket.limit(NOW_MS) == 12 * USD
+    wallet.use(Accounts((window(USD, is_hard=False, rollover_nusd=2 * USD),)), NOW_MS)
+    await ticked(wallet, 3.0)
+    assert bucket.limit(NOW_MS) == 2 * USD
+
+
+@looped
+async def test_what_is_open_counts_as_soon_as_its_window_is_there_again() -> None:
+    """Before the next exchange of its account, and where the window was soft when it went."""
+    store = MemoryStore()
+    wallet = wallet_of(store, window(10 * USD, is_hard=False))
+    await took(wallet, 0, 4 * USD)
+    for windows in ((), (window(10 * USD),)):
+        wallet.use(Accounts(windows), NOW_MS + 1)
+        await ticked(wallet)
+    await ticked(wallet, 2.0)
+    assert store.committed("team:platform||monthly|UTC|2026-11-01") >= 4 * USD

@@ -45,3 +45,19 @@ def test_a_spent_budget_hears_of_money_that_was_given_back(is_hard: bool) -> Non
         settle(await took(wallet, 1 if is_hard else 0), 1)
 
     asyncio.run(main())
+
+
+def test_what_was_just_spent_counts_for_the_next_request() -> None:
+    """Before the worker's clock has ticked."""
+
+    async def main() -> None:
+        wallet = wallet_of(MemoryStore(), window(10 * USD, is_hard=False))
+        for cost in (1, 11 * USD):
+            assert admitted(wallet) is not None
+            settle(await took(wallet, 0), cost)
+            if cost == 1:
+                await ticked(wallet)
+        with pytest.raises(BudgetExceeded):
+            admitted(wallet)
+
+    asyncio.run(main())

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway import _native
-from gateway.dataplane.wire.opening import opening_of
+from gateway.dataplane.wire.opening import opening_of, opening_of_body
 from tests.e2e import wires
 
 
@@ -41,7 +41,11 @@ def chat(delta: object, finish: object = None) -> bytes:
         ("gemini.generate", wires.event({"usageMetadata": {}, "modelVersion": "m"}), "frames"),
         ("gemini.generate", wires.event({"candidates": [{"content": {"parts": [{"text": "x"}]}}]}), "content"),
         ("gemini.generate", wires.event({"error": {"code": 503}}), "error"),
-        ("openai.chat", b"data: {broken\n\n", "content"),
+        ("gemini.generate", b'{"error":{"code":503}}', "error"),
+        ("openai.chat", b"data: {broken\n\n", "unreadable"),
+        ("openai.chat", b'data: {"x":"\xff"}\n\n', "unreadable"),
+        ("openai.chat", chat({"role": "assistant"}) + b"data: {broken\n\n", "unreadable"),
+        ("openai.chat", chat({"content": "x"}) + b"data: {broken\n\n", "content"),
         ("something.else", b"data: {}\n\n", "content"),
     ],
 )  # fmt: skip
@@ -61,3 +65,34 @@ def test_the_first_messages_of_an_aws_stream(kind: str, name: str, found: str) -
     headers = [(":message-type", kind), (f":{kind}-type", name)]
     message = _native.eventstream_message(headers, json.dumps({"role": "assistant"}).encode())
     assert opening_of("bedrock.converse", message) == found
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body", "found"),
+    [
+        ("openai.responses", b'{"output":[],"error":null}', "content"),
+        ("openai.responses", b'{"output":[],"status":"failed","error":{"code":"server_error"}}', "error"),
+        ("openai.chat", b'{"choices":[]}', "content"),
+        ("openai.chat", b'{"error":{"message":"overloaded"}}', "error"),
+        ("anthropic.messages", b'{"type":"message","content":[]}', "content"),
+        ("anthropic.messages", b'{"type":"error","error":{"type":"overloaded_error"}}', "error"),
+        ("gemini.generate", b'{"candidates":[]}', "content"),
+        ("gemini.generate", b'{"promptFeedback":{"blockReason":"SAFETY"}}', "content"),
+        ("gemini.generate", b'{"error":{"code":503}}', "error"),
+        ("bedrock.converse", b'{"output":{}}', "content"),
+        ("bedrock.converse", b'{"message":"The system encountered an unexpected error"}', "error"),
+        ("openai.chat", b"", "unreadable"),
+        ("openai.chat", b"<html></html>", "unreadable"),
+        ("openai.chat", b'{"choices":[', "unreadable"),
+        ("openai.chat", b'{"choices":["\xff"]}', "unreadable"),
+        ("openai.chat", b"[]", "unreadable"),
+    ],
+)
+def test_a_whole_answer(dialect: str, body: bytes, found: str) -> None:
+    assert opening_of_body(dialect, body) == found
+
+
+@pytest.mark.parametrize("payload", [b'{"broken":', b'{"role":"\xff"}'])
+def test_an_aws_message_that_cannot_be_read(payload: bytes) -> None:
+    headers = [(":message-type", "event"), (":event-type", "messageStart"), (":content-type", "application/json")]
+    assert opening_of("bedrock.converse", _native.eventstream_message(headers, payload)) == "unreadable"

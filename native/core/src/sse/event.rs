@@ -13,9 +13,13 @@ pub struct Event<'a> {
 
 impl<'a> Event<'a> {
     /// Parse the bytes of one event, blank line included. A leading BOM is passed over. Never fails: unknown lines are
-    /// skipped, as the specification of server-sent events asks.
+    /// skipped, as the specification of server-sent events asks. A bare error (the one event that ends in no line end) is all
+    /// data.
     #[must_use]
     pub fn parse(bytes: &'a [u8]) -> Self {
+        if let [b'{', .., b'}'] = bytes {
+            return Self { name: None, data: Some(Cow::Borrowed(bytes)) };
+        }
         let mut rest = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut event = Self { name: None, data: None };
         while !rest.is_empty() {
@@ -59,7 +63,7 @@ mod tests {
     #[test]
     fn fields_are_read_as_the_specification_says() {
         type Case = (&'static [u8], Option<&'static [u8]>, Option<&'static [u8]>);
-        let cases: [Case; 8] = [
+        let cases: [Case; 10] = [
             (b"data: a\n\n", None, Some(b"a")),
             (b"event: x\r\ndata:a\r\n\r\n", Some(b"x"), Some(b"a")),
             (b"data:  a\ndata\ndata:b\n\n", None, Some(b" a\n\nb")),
@@ -68,6 +72,8 @@ mod tests {
             (b"\xef\xbb\xbfdata: a\r\r", None, Some(b"a")),
             (b"event: x\nevent: y\ndata: \n\n", Some(b"y"), Some(b"")),
             (b"\n", None, None),
+            (b"{\"error\":1}", None, Some(b"{\"error\":1}")),
+            (b"{\"error\":1}\n\n", None, None),
         ];
         for (bytes, name, data) in cases {
             let event = Event::parse(bytes);

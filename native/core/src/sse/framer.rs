@@ -3,8 +3,12 @@
 //! An event here is the bytes up to and including a blank line; lines end in LF, CRLF or CR, in any mixture. What comes
 //! out does not depend on how the bytes were cut: when a blank line ends in CR at the end of what is known, the event is
 //! held until it is clear whether an LF belongs to it (or `finish` says that nothing follows).
+//!
+//! Where bare errors are taken (bare.rs), one that an event begins with is an event of its own, which ends at its brace.
 
 use memchr::memchr2;
+
+use super::bare::BareError;
 
 /// An event did not end within the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +23,16 @@ pub struct SseFramer {
     /// Bytes of the event that is not complete yet.
     held: Vec<u8>,
     /// How far `held` has been looked at.
-    cursor: Cursor,
+    border: Border,
     max_event_bytes: usize,
+}
+
+/// Where the event ends that some bytes start with, found as they become known.
+#[derive(Clone, Copy, Debug)]
+struct Border {
+    lines: Cursor,
+    /// `None`: bare errors are not taken.
+    bare: Option<BareError>,
 }
 
 /// A place between lines or within one, relative to the start of the event.
@@ -33,8 +45,8 @@ struct Cursor {
 impl SseFramer {
     /// A framer that refuses events longer than `max_event_bytes`.
     #[must_use]
-    pub fn new(max_event_bytes: usize) -> Self {
-        Self { held: Vec::new(), cursor: Cursor::default(), max_event_bytes }
+    pub fn new(max_event_bytes: usize, takes_bare_errors: bool) -> Self {
+        Self { held: Vec::new(), border: Border::new(takes_bare_errors), max_event_bytes }
     }
 
     /// Take in a chunk; call `on_event` with every event that is now complete, in order.
@@ -57,8 +69,8 @@ impl SseFramer {
 
     /// The stream has ended: the held bytes, if they are a whole event after all (its blank line ended in CR).
     pub fn finish(&mut self) -> Option<Vec<u8>> {
-        let complete = self.cursor.is_before_last_cr(&self.held);
-        self.cursor = Cursor::default();
+        let complete = self.border.lines.is_before_last_cr(&self.held);
+        self.border.restart();
         let held = std::mem::take(&mut self.held);
         complete.then_some(held)
     }
@@ -74,7 +86,7 @@ impl SseFramer {
         mut bytes: &'b [u8],
         on_event: &mut impl FnMut(&[u8]),
     ) -> Result<&'b [u8], EventTooLarge> {
-        while let Some(end) = self.cursor.event_end(bytes) {
+        while let Some(end) = self.border.event_end(bytes) {
             if end > self.max_event_bytes {
                 return Err(self.too_large());
             }
@@ -90,15 +102,36 @@ impl SseFramer {
 }
 
 /// The whole events in `bytes`, in order, when nothing follows: what has no blank line after it is left out.
-pub fn events(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub fn events(bytes: &[u8], takes_bare_errors: bool) -> impl Iterator<Item = &[u8]> {
     let mut rest = bytes;
+    let mut border = Border::new(takes_bare_errors);
     std::iter::from_fn(move || {
-        let mut cursor = Cursor::default();
-        let end = cursor.event_end(rest).or_else(|| cursor.is_before_last_cr(rest).then_some(rest.len()))?;
+        let end = border.event_end(rest).or_else(|| border.lines.is_before_last_cr(rest).then_some(rest.len()))?;
         let (event, after) = rest.split_at(end);
         rest = after;
         Some(event)
     })
+}
+
+impl Border {
+    fn new(takes_bare_errors: bool) -> Self {
+        Self { lines: Cursor::default(), bare: takes_bare_errors.then(BareError::default) }
+    }
+
+    fn restart(&mut self) {
+        *self = Self::new(self.bare.is_some());
+    }
+
+    /// Index after the event that `bytes` starts with, and back to the start; `None` when it is not complete.
+    fn event_end(&mut self, bytes: &[u8]) -> Option<usize> {
+        let blank = self.lines.event_end(bytes);
+        let known = &bytes[..blank.unwrap_or(bytes.len())];
+        let end = self.bare.as_mut().and_then(|bare| bare.end(known)).or(blank);
+        if end.is_some() {
+            self.restart();
+        }
+        end
+    }
 }
 
 impl Cursor {
@@ -107,7 +140,7 @@ impl Cursor {
         !self.in_line && bytes.get(self.at) == Some(&b'\r')
     }
 
-    /// Index after the event that `bytes` starts with, and back to the start; `None` when it is not complete.
+    /// Index after the blank line that ends the event; `None` when it is not there yet.
     fn event_end(&mut self, bytes: &[u8]) -> Option<usize> {
         loop {
             if self.in_line {
@@ -124,7 +157,6 @@ impl Cursor {
                 }
             };
             if !self.in_line {
-                *self = Self::default();
                 return Some(after);
             }
             *self = Self { at: after, in_line: false };

@@ -6,7 +6,14 @@ use super::*;
 
 /// Events for `wire` fed in the given pieces, and the tail `finish` gave.
 fn frame<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, Option<Vec<u8>>) {
-    let mut framer = SseFramer::new(1000);
+    feed(SseFramer::new(1000, false), pieces)
+}
+
+fn frame_bare<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, Option<Vec<u8>>) {
+    feed(SseFramer::new(1000, true), pieces)
+}
+
+fn feed<'a>(mut framer: SseFramer, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, Option<Vec<u8>>) {
     let mut events = Vec::new();
     for piece in pieces {
         framer.feed(piece, |e| events.push(e.to_vec())).unwrap();
@@ -80,12 +87,51 @@ fn an_event_that_ends_in_a_bare_cr_is_given_at_the_end_of_the_stream() {
 
 #[test]
 fn an_event_past_the_limit_is_refused_after_those_before_it() {
-    for size in 1..30 {
-        let mut framer = SseFramer::new(10);
+    let wires: [(&[u8], bool); 3] = [
+        (b"data: 4\n\ndata: 12345678\n\n", false),
+        (b"data: 4\n\n{\"error\":12}", true),
+        (b"data: 4\n\n{\"other\":1234", true),
+    ];
+    for ((wire, bare), size) in wires.into_iter().flat_map(|wire| (1..30).map(move |size| (wire, size))) {
+        let mut framer = SseFramer::new(10, bare);
         let mut events = 0;
-        let fed: Result<Vec<()>, _> =
-            b"data: 4\n\ndata: 12345678\n\n".chunks(size).map(|c| framer.feed(c, |_| events += 1)).collect();
-        assert_eq!((fed.is_err(), events), (true, 1), "pieces of {size}");
+        let fed: Result<Vec<()>, _> = wire.chunks(size).map(|c| framer.feed(c, |_| events += 1)).collect();
+        assert_eq!((fed.is_err(), events), (true, 1), "{} in pieces of {size}", wire.escape_ascii());
+    }
+}
+
+const BARE: &[(&[u8], &[&[u8]])] = &[
+    (b"{\"error\":1}", &[b"{\"error\":1}"]),
+    (
+        b"data: a\n\n{\"error\":{\"a\":\"}\\\"{\\\\\"}}\r\n\r\n",
+        &[b"data: a\n\n", b"{\"error\":{\"a\":\"}\\\"{\\\\\"}}", b"\r\n", b"\r\n"],
+    ),
+    (
+        b"{\n \"a\": [{}],\r\n \"error\": {\r}\n}data: b\n\n",
+        &[b"{\n \"a\": [{}],\r\n \"error\": {\r}\n}", b"data: b\n\n"],
+    ),
+    (b"{\"error\":1}{\"error\":2}\n{\"error\":3}", &[b"{\"error\":1}", b"{\"error\":2}", b"\n", b"{\"error\":3}"]),
+    // What is no error is lines, as everywhere.
+    (b"{\"a\":{\"error\":1}}\n\ndata: b\n\n", &[b"{\"a\":{\"error\":1}}\n\n", b"data: b\n\n"]),
+    (b"{\"error\":tru}\n\n{\"error\"\n\n:1}", &[b"{\"error\":tru}\n\n", b"{\"error\"\n\n"]),
+    (b"data: {\"error\":1}\n{\"error\":1}\n\n {\"error\":1}", &[b"data: {\"error\":1}\n{\"error\":1}\n\n"]),
+    (b"{]}\n\n}\n\n", &[b"{]}\n\n", b"}\n\n"]),
+    (b"{\"error\":1", &[]),
+];
+
+#[test]
+fn bare_errors_are_events_however_they_are_cut() {
+    for (wire, want) in BARE {
+        let want: Vec<_> = want.iter().map(|e| e.to_vec()).collect();
+        for size in 1..=wire.len() {
+            assert_eq!(frame_bare(wire.chunks(size)).0, want, "{} in pieces of {size}", wire.escape_ascii());
+        }
+        for cut in 0..=wire.len() {
+            let framed = frame_bare([&wire[..cut], &wire[cut..]]).0;
+            assert_eq!(framed, want, "{} cut at {cut}", wire.escape_ascii());
+        }
+        assert_eq!(events(wire, true).collect::<Vec<_>>(), want);
+        assert_eq!(frame([*wire]), frame_plainly(wire), "{} where none are taken", wire.escape_ascii());
     }
 }
 
@@ -100,7 +146,18 @@ proptest! {
         pieces.push(&wire[last..]);
         let plainly = frame_plainly(wire);
         let known: Vec<_> = plainly.0.iter().chain(&plainly.1).map(Vec::as_slice).collect();
-        prop_assert_eq!(events(wire).collect::<Vec<_>>(), known);
+        prop_assert_eq!(events(wire, false).collect::<Vec<_>>(), known);
         prop_assert_eq!(frame(pieces), plainly);
+    }
+
+    #[test]
+    fn any_cuts_give_the_same_bare_errors(wire in "([{}]|\"error\":1|\"|\\\\|\n|\r|data: a|\\{\"error\":\\{\\}\\}){0,12}", at in any::<prop::sample::Index>()) {
+        let wire = wire.as_bytes();
+        let (first, second) = wire.split_at(at.index(wire.len() + 1));
+        let whole = frame_bare([wire]);
+        prop_assert_eq!(&frame_bare([first, second]), &whole);
+        prop_assert_eq!(&frame_bare(wire.chunks(1)), &whole);
+        let known: Vec<_> = whole.0.iter().chain(&whole.1).map(Vec::as_slice).collect();
+        prop_assert_eq!(events(wire, true).collect::<Vec<_>>(), known);
     }
 }

@@ -1,5 +1,6 @@
 //! Server-sent events: cutting a stream into events, and reading one event.
 
+mod bare;
 mod event;
 mod framer;
 

@@ -46,6 +46,12 @@ impl Dialect {
             _ => return None,
         })
     }
+
+    /// Whether an error in mid-stream may stand there as bare JSON, without `data:`.
+    #[must_use]
+    pub fn has_bare_errors(self) -> bool {
+        self == Self::GeminiGenerate
+    }
 }
 
 /// What is to be done with an event.

@@ -142,8 +142,11 @@ fn gemini_keeps_the_last_usage_and_has_no_terminal() {
     assert!(verdicts.iter().all(|v| *v == Forward));
     assert_eq!((text(captures.usage.as_ref()), text(captures.model.as_ref())), ("{\"a\":2}", "\"g\""));
     assert_eq!((captures.finish_seen, captures.status), (true, Status::Ok));
-    let (captures, _) = run(Dialect::GeminiGenerate, false, "data: {\"error\":{\"code\":429}}\n\n");
-    assert_eq!((captures.status, text(captures.error.as_ref())), (Status::Failed, "{\"code\":429}"));
+    for error in ["data: {\"error\":{\"code\":429}}\n\n", "{\"error\":{\"code\":429}}"] {
+        let (captures, verdicts) = run(Dialect::GeminiGenerate, false, error);
+        assert_eq!((captures.status, text(captures.error.as_ref())), (Status::Failed, "{\"code\":429}"));
+        assert_eq!(verdicts, [Forward]);
+    }
 }
 
 /// A message of an AWS event stream.

@@ -43,7 +43,7 @@ impl StreamReader {
         let tap = Tap::new(options.tap, options.drop_usage_chunk);
         let framer = match framing {
             None => Framer::Raw,
-            Some(Framing::Sse) => Framer::Sse(SseFramer::new(max_event_bytes)),
+            Some(Framing::Sse) => Framer::Sse(SseFramer::new(max_event_bytes, options.tap.has_bare_errors())),
             Some(Framing::AwsEventStream) => Framer::AwsEventStream(EventStreamFramer::new(max_event_bytes)),
         };
         Self {

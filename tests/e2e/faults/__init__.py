@@ -1,0 +1,1 @@
+"""Faults of a provider × routes × moments: what the client gets, what it costs, what the journal says."""
