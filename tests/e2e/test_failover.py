@@ -205,7 +205,7 @@ def test_a_breaker_acts_on_the_next_request_of_any_worker(
         assert len(first.received) == 5
         skipped = ask(gateway)
         assert json.loads(skipped.headers["x-agentcc-hops"]) == [
-            {"from": "openai/gpt-4.1-mini", "to": "anthropic/claude-sonnet-4-5", "reason": "chain"}
+            {"from": "openai/gpt-4.1-mini", "to": "anthropic/claude-sonnet-4-5", "reason": "breaker_open"}
         ]
         first.default = json_answer(json.dumps({"id": "c", "object": "chat.completion", "choices": []}).encode())
         wait_until(lambda: ask(gateway).headers["x-agentcc-model-used"] == "openai/gpt-4.1-mini", timeout_s=15)

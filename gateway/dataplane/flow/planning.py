@@ -79,7 +79,8 @@ class Planning:
         first = plan.attempts[course.at]
         if requested is None or first.deployment.name != requested.name:
             asked = requested.name if requested is not None else ex.model_requested
-            ex.hops.append({"from": asked, "to": first.deployment.name, "reason": first.reason})
+            passed_over = (one.reason for one in plan.refused if one.model == asked)
+            ex.hops.append({"from": asked, "to": first.deployment.name, "reason": next(passed_over, first.reason)})
         return course
 
     def begin(self, course: Course) -> None:
