@@ -83,3 +83,31 @@ def test_a_spent_budget_stops_every_route_that_costs(
     else:
         assert got.status_code == 200, got.text
         assert len(upstream.received) == 1
+
+
+@pytest.fixture(scope="module")
+def limited(upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """One request a minute, and that one is gone."""
+    config = config_for(upstream.url)
+    config["models"]["unpriced"]["allow"].append("*")
+    config["budgets"] = {"users": {"*": {"rpm": 1}}}
+    with Gateway(tmp_path_factory.mktemp("limited"), config) as running:
+        url, sent = body("/v1/responses", "openai.responses")
+        assert httpx.post(running.url + url, json=sent, headers={"authorization": f"Bearer {KEY}"}).status_code == 200
+        yield running
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES, ids=[path for _, path in ROUTES])
+def test_a_rate_limit_stops_every_route_that_costs(
+    limited: Gateway, upstream: FakeUpstream, method: str, path: str
+) -> None:
+    route = find_route(method, path)
+    upstream.clear()
+    url, sent = body(path, route.dialect.name)
+    got = httpx.request(method, limited.url + url, json=sent, headers={"authorization": f"Bearer {KEY}"}, timeout=30)
+    if route.is_billable:
+        assert got.status_code == 429, got.text
+        assert "1 requests a minute" in got.text
+        assert not upstream.received
+    else:
+        assert got.status_code == 200, got.text
