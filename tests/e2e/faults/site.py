@@ -25,7 +25,7 @@ from tests.e2e.matrix.cell import WIRES, Got
 from tests.fakes.upstream import Answer, FakeUpstream, Received
 from tests.harness import KEY, Gateway
 
-_TIMEOUTS = {"connect_ms": 2000, "first_byte_ms": 700, "idle_ms": 700, "keep_alive_ms": 300, "early_commit_ms": 5000}
+_TIMEOUTS = {"connect_ms": 2000, "first_byte_ms": 2500, "idle_ms": 2500, "keep_alive_ms": 300, "early_commit_ms": 5000}
 BOUND_S = 10.0
 """No cell may take longer."""
 _CELLS = 400
