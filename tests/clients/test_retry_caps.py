@@ -10,7 +10,7 @@ import pytest
 from tests.clients.agents import PYTHON, Done, agentcc, program_of, repository, run
 from tests.clients.test_budget_stages import CODEX, SETTINGS
 from tests.fakes.upstream import FakeUpstream, json_answer
-from tests.harness import KEY, Gateway, config_for
+from tests.harness import KEY, Gateway, config_for, wait_until
 
 pytestmark = pytest.mark.clients
 
@@ -43,8 +43,14 @@ def test_codex_tries_a_failing_turn_four_times_and_says_why_it_stops(tmp_path: P
         assert [r["outcome"] for r in turns] == ["upstream_error"] * 4 + ["refused"]
         assert [r["retry"] for r in turns] == [0, 1, 2, 3, 0]
         assert len({(r["session_id"], r["turn_id"]) for r in turns}) == 1
-        (line,) = [one for one in _sessions(gateway) if one["session_id"] == turns[0]["session_id"]]
-        assert (line["turns"], line["retries"], line["refused"]) == (1, 3, 1)
+        # the ledger follows the journal
+        wait_until(lambda: _sums(gateway, turns[0]["session_id"]) == (1, 3, 1), what="the session's line")
+
+
+def _sums(gateway: Gateway, session_id: str) -> tuple[int, int, int]:
+    """Turns, retries and refusals of one session's line."""
+    (line,) = [one for one in _sessions(gateway) if one["session_id"] == session_id]
+    return line["turns"], line["retries"], line["refused"]
 
 
 def _sessions(gateway: Gateway) -> list[dict[str, Any]]:
