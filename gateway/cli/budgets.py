@@ -10,14 +10,13 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-import msgspec
-
 from gateway.base.config import is_placeholder, load_config, load_elsewhere, windows_of
 from gateway.base.core.budget import UNLIMITED
 from gateway.base.core.money import dollars
 from gateway.base.core.period import clock_of
 from gateway.base.storage.open import open_leases
 from gateway.cli.keys import default_config
+from gateway.cli.output import print_json, print_table
 from gateway.cli.usage_error import UsageError
 from gateway.controlplane.budgets import BadCorrectionError, Desk, Report, as_json, correction_as_json
 
@@ -98,9 +97,9 @@ def run(args: argparse.Namespace) -> int:
 async def _list(args: argparse.Namespace, desk: Desk) -> int:
     found = await desk.reports()
     if args.json:
-        _print_json([as_json(report) for report in found])
+        print_json([as_json(report) for report in found])
     elif found:
-        _print_table([[name.upper() for name in _COLUMNS], *map(_row, found)])
+        print_table([[name.upper() for name in _COLUMNS], *map(_row, found)])
     else:
         print("no budgets; write them under `budgets:` in the configuration", file=sys.stderr)
     return 0
@@ -116,12 +115,12 @@ async def _show(args: argparse.Namespace, desk: Desk) -> int:
         return 1
     entries = {report.bucket: await desk.corrections(report.bucket) for report in found}
     if args.json:
-        _print_json(
+        print_json(
             [as_json(one) | {"corrections": [correction_as_json(e) for e in entries[one.bucket]]} for one in found]
         )
         return 0
     for report in found:
-        _print_table(_details(report))
+        print_table(_details(report))
         for entry in entries[report.bucket]:
             made = correction_as_json(entry)
             print(f"  {made['at']}  {dollars(entry.amount_nusd)}  {entry.by}: {entry.reason}")
@@ -139,7 +138,7 @@ async def _correct(args: argparse.Namespace, desk: Desk) -> int:
     except BadCorrectionError as exc:
         raise UsageError(str(exc)) from exc
     if args.json:
-        _print_json(correction_as_json(entry))
+        print_json(correction_as_json(entry))
     else:
         print(f"corrected {entry.bucket} by {dollars(entry.amount_nusd)} ({entry.by}: {entry.reason})")
     return 0
@@ -190,13 +189,3 @@ def _resets(report: Report) -> str:
         return "never"
     at = datetime.fromtimestamp(report.span.end_ms / 1000, clock_of(report.window.zone))
     return f"{at:%Y-%m-%d %H:%M} {report.window.zone}"
-
-
-def _print_json(value: object) -> None:
-    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
-
-
-def _print_table(rows: list[list[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -14,7 +14,7 @@ from gateway.base.core.errors import GatewayError
 from gateway.base.core.money import usd
 from gateway.base.core.period import moment_ms
 from gateway.cli.check import policy_of
-from gateway.cli.table import print_table
+from gateway.cli.output import print_table
 from gateway.cli.usage_error import UsageError
 from gateway.dataplane.flow import Explained, Question, explain
 

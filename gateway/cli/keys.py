@@ -18,6 +18,7 @@ import msgspec
 
 from gateway.base.config import GatewayConfig, load_elsewhere
 from gateway.base.storage import PREFIX, NewKey, SqliteKeys, StoredKey, hint_of, open_keys
+from gateway.cli.output import print_table
 from gateway.cli.usage_error import UsageError
 from gateway.dataplane.identity import BadFieldError, network_of, time_ms
 
@@ -312,9 +313,7 @@ def _print_table(rows: list[list[str]]) -> None:
     """Aligned columns; those that are empty in every row are left out."""
     table = [[c.replace("_", " ").upper() for c in _COLUMNS], *rows]
     kept = [i for i in range(len(_COLUMNS)) if any(row[i] for row in rows)]
-    widths = {i: max(len(row[i]) for row in table) for i in kept}
-    for row in table:
-        print("  ".join((row[i] or "-").ljust(widths[i]) for i in kept).rstrip())
+    print_table([[row[i] or "-" for i in kept] for row in table])
 
 
 def _date(at_ms: int) -> str:

@@ -7,14 +7,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from msgspec import Raw
 
 from gateway.base.config import load_elsewhere
 from gateway.base.core.money import dollars
 from gateway.base.journal import rfc3339
 from gateway.cli.keys import default_config
-from gateway.cli.table import print_table
+from gateway.cli.output import print_json, print_table
 from gateway.cli.usage_error import UsageError
 from gateway.controlplane.projections.queries import FOREVER_MS, Queries, when_ms
 
@@ -92,7 +91,7 @@ def _list(args: argparse.Namespace, queries: Queries) -> int:
     chosen = {name: value for name, value in asked.items() if value is not None}
     rows = queries.sessions(chosen, args.since, args.until, is_flagged=args.flagged, limit=args.limit)
     if args.format == "json":
-        _print_json(rows)
+        print_json(rows)
     elif rows:
         print_table([[name.upper() for name in _COLUMNS], *map(_row, rows)])
     else:
@@ -112,7 +111,7 @@ def _show(args: argparse.Namespace, queries: Queries) -> int:
     if args.format == "json":
         for row in exchanges:
             row["principal"] = Raw(row["principal"].encode())
-        _print_json({"rows": lines, "exchanges": exchanges})
+        print_json({"rows": lines, "exchanges": exchanges})
         return 0
     for line in lines:
         print_table(_details(line))
@@ -182,7 +181,3 @@ def _hits(line: dict[str, Any]) -> str:
 
 def _time(at_ms: int) -> str:
     return rfc3339(at_ms / 1000)[:19] + "Z"
-
-
-def _print_json(value: object) -> None:
-    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())

@@ -3,7 +3,6 @@
 import copy
 import json
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -59,18 +58,11 @@ def spend(gateway: Gateway, fake: FakeUpstream, usd: float) -> None:
     assert got.status_code == 200, got.text
 
 
-@pytest.fixture(scope="module")
-def fake_provider() -> Iterator[FakeUpstream]:
-    made = FakeUpstream()
-    yield made
-    made.close()
-
-
 @pytest.fixture
-def fake(fake_provider: FakeUpstream) -> FakeUpstream:
-    fake_provider.clear()
-    fake_provider.default = answer()
-    return fake_provider
+def fake(fake: FakeUpstream) -> FakeUpstream:
+    """One that says what it took."""
+    fake.default = answer()
+    return fake
 
 
 def started(tmp_path: Path, fake: FakeUpstream, budgets: dict[str, Any], **server: Any) -> Gateway:

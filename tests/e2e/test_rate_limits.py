@@ -1,37 +1,24 @@
 """Rate limits as their users meet them: two workers, one limit, the client's own form."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from tests.e2e.test_budgets import CLAUDE, CODEX, GEMINI, answer, ask, config
+from tests.e2e.test_budgets import CLAUDE, CODEX, GEMINI, answer, ask, config, started
 from tests.e2e.wires import request
 from tests.fakes.upstream import FakeUpstream
-from tests.harness import KEY, Gateway, wait_until
-
-
-@pytest.fixture(scope="module")
-def fake_provider() -> Iterator[FakeUpstream]:
-    made = FakeUpstream()
-    yield made
-    made.close()
+from tests.harness import KEY, wait_until
 
 
 @pytest.fixture
-def fake(fake_provider: FakeUpstream) -> FakeUpstream:
-    fake_provider.clear()
-    fake_provider.default = answer()
-    return fake_provider
-
-
-def started(tmp_path: Path, fake: FakeUpstream, budgets: dict[str, Any], **server: Any) -> Gateway:
-    return Gateway(tmp_path, config(fake.url, budgets, **server))
+def fake(fake: FakeUpstream) -> FakeUpstream:
+    """One that says what it took."""
+    fake.default = answer()
+    return fake
 
 
 def test_a_limit_is_that_of_both_workers_together(fake: FakeUpstream, tmp_path: Path) -> None:

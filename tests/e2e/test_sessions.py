@@ -18,24 +18,17 @@ SESSION = "01a1fbc3-60f1-7262-8c18-5029d6bbcfb5"
 BROKEN = json_answer(b'{"error":{"message":"boom","type":"server_error"}}', 500)
 
 
-@pytest.fixture(scope="module")
-def fake_provider() -> Iterator[FakeUpstream]:
-    made = FakeUpstream()
-    yield made
-    made.close()
-
-
 @pytest.fixture
-def fake(fake_provider: FakeUpstream) -> FakeUpstream:
-    fake_provider.clear()
-    fake_provider.default = answer()
-    return fake_provider
+def fake(fake: FakeUpstream) -> FakeUpstream:
+    """One that says what it took."""
+    fake.default = answer()
+    return fake
 
 
 @pytest.fixture(scope="module")
-def gateway(fake_provider: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def gateway(upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """Two workers, and a connection for each request: any worker may get it."""
-    with Gateway(tmp_path_factory.mktemp("gateway"), config(fake_provider.url, {}, workers=2)) as made:
+    with Gateway(tmp_path_factory.mktemp("gateway"), config(upstream.url, {}, workers=2)) as made:
         yield made
 
 

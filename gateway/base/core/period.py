@@ -13,6 +13,7 @@ from gateway.base.core.budget import PeriodKind, Span
 
 TOTAL = Span(0, 1 << 62, "total")
 
+_DAY_MINUTES = 1440
 _current: dict[tuple[PeriodKind, str], Span] = {}
 
 
@@ -51,6 +52,12 @@ def _bounded(kind: PeriodKind, zone: str, at_ms: int) -> Span:
     if kind == "total":
         raise ValueError("`total` is the only period of its kind")
     return span_at(kind, zone, at_ms)
+
+
+def minute_of_week(at_s: float, zone: str) -> int:
+    """Minutes since Monday 00:00 by the clock of a zone."""
+    local = datetime.fromtimestamp(at_s, clock_of(zone))
+    return local.weekday() * _DAY_MINUTES + local.hour * 60 + local.minute
 
 
 def _find(kind: PeriodKind, zone: str, at_ms: int) -> Span:

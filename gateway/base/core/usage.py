@@ -53,3 +53,5 @@ class Usage(Record, frozen=True, omit_defaults=True):
 
 
 NO_USAGE = Usage()
+USUAL_BYTES_PER_TOKEN = 4
+"""Of English and code in the vendors' tokenizers: for guesses that need not err high."""

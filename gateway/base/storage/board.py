@@ -10,6 +10,7 @@ import os
 from collections import deque
 from pathlib import Path
 
+from gateway import _native
 from gateway.base.storage.ports import StorageError
 from gateway.base.storage.private import create_private, make_private_dir
 
@@ -71,6 +72,11 @@ class Board:
     def _slots_of(key: int) -> range:
         first = (key % _SLOTS & -_WAYS) * _WORDS
         return range(first, first + _WAYS * _WORDS, _WORDS)
+
+
+def board_key(data: bytes, seed: int) -> int:
+    """The key of what `data` names, hashed under a secret seed: clients can neither tell it nor meet another's."""
+    return int.from_bytes(_native.digest(data, seed)[:8])
 
 
 def open_board(data_dir: str | Path) -> Board:

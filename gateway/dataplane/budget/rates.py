@@ -16,7 +16,7 @@ from gateway.base.core.accounts import Accounts
 from gateway.base.core.errors import RateLimited
 from gateway.base.core.principal import Grant
 from gateway.base.core.rate import Rate, RateKind
-from gateway.base.core.usage import Usage
+from gateway.base.core.usage import USUAL_BYTES_PER_TOKEN, Usage
 from gateway.base.storage import StorageError
 from gateway.base.storage.rates import RateStore, RateTold, SlotTold
 from gateway.base.telemetry.log import log
@@ -27,7 +27,6 @@ Needs = tuple[int, int, int, int]
 """Requests, tokens, input tokens, output tokens: in the order of `_KINDS`."""
 
 _KINDS: tuple[RateKind, ...] = ("requests", "tokens", "input_tokens", "output_tokens")
-_BYTES_PER_TOKEN = 4
 _FIRST_OUTPUT_TOKENS = 500
 _WEIGHT = 16
 """A turn moves the usual output by a sixteenth."""
@@ -71,7 +70,7 @@ class Limits:
 
     def needs(self, request_bytes: int, max_output_tokens: int, *, is_retry: bool) -> Needs:
         """What an exchange will take, as far as can be told before it is sent. A retried turn is one request."""
-        prompt, output = request_bytes // _BYTES_PER_TOKEN + 1, self.output_tokens
+        prompt, output = request_bytes // USUAL_BYTES_PER_TOKEN + 1, self.output_tokens
         if max_output_tokens:
             output = min(output, max_output_tokens)
         return (0 if is_retry else 1), prompt + output, prompt, output

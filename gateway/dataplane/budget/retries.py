@@ -9,7 +9,7 @@ from functools import lru_cache
 from gateway import _native
 from gateway.base.core.errors import RetriesExhausted
 from gateway.base.core.session import RETRIES_OFF
-from gateway.base.storage.board import Board
+from gateway.base.storage.board import Board, board_key
 from gateway.dataplane.budget.refusal import utc_text
 
 _SESSIONS = 4096
@@ -32,7 +32,7 @@ class Attempt:
     @property
     def turn(self) -> int:
         """The board's key of the turn."""
-        return _word(self._name, self._seed)
+        return board_key(self._name, self._seed)
 
     def begun(self, now_ms: int) -> None:
         """It is sent: the next one of the session is a further retry, also while nobody knows how this one ends."""
@@ -77,7 +77,7 @@ class Retries:
         return attempt
 
     def _session(self, key: str, session_id: str) -> int:
-        return _word(f"{key}\0{session_id}".encode(), self._seed)
+        return board_key(f"{key}\0{session_id}".encode(), self._seed)
 
 
 def exhausted(session_id: str, most: int, what: str, until_ms: int = 0) -> RetriesExhausted:
@@ -88,7 +88,3 @@ def exhausted(session_id: str, most: int, what: str, until_ms: int = 0) -> Retri
     )
     resets = {"resets_at": utc_text(until_ms), "resets_at_s": until_ms // 1000} if until_ms else {}
     return RetriesExhausted(words, level="session", id=session_id, limit=most, rule="retries_per_session", **resets)
-
-
-def _word(data: bytes, seed: int) -> int:
-    return int.from_bytes(_native.digest(data, seed)[:8])

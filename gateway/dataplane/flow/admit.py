@@ -9,6 +9,7 @@ from time import perf_counter
 
 from gateway.base.core.errors import GatewayError
 from gateway.base.core.plan import Deployment
+from gateway.base.core.usage import USUAL_BYTES_PER_TOKEN
 from gateway.dataplane.budget import (
     LEAST_OUTPUT_TOKENS,
     Bucket,
@@ -37,7 +38,6 @@ Resolve = Callable[[str], Deployment]
 """A model's name → its deployment for this exchange's client and key. Raises GatewayError where there is none, or it is forbidden."""
 
 _WITHOUT_OUTPUT = frozenset({"/embeddings", "embedContent", "batchEmbedContents"})
-_USUAL_BYTES_PER_TOKEN = 4
 _USUAL_TURN = (10_000, 500)
 """Prompt and output tokens by which two models' prices are compared."""
 
@@ -69,7 +69,7 @@ def _downgraded(
         if bucket.stage(now_ms) < Stage.DOWNGRADE:
             continue
         rule = bucket.window.cascade
-        is_small = estimated_prompt_tokens(ex, _USUAL_BYTES_PER_TOKEN) < rule.max_input_tokens
+        is_small = estimated_prompt_tokens(ex, USUAL_BYTES_PER_TOKEN) < rule.max_input_tokens
         if not rule.cascade or (bucket.stage(now_ms) < Stage.OVER and not is_small):
             continue
         if stage is Stage.SPENT and not bucket.window.models:

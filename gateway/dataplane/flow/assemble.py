@@ -25,6 +25,7 @@ from gateway.base.core.accounts import Accounts
 from gateway.base.core.errors import GatewayError, UnknownModel, UnpricedModel, Unsupported
 from gateway.base.core.plan import Deployment, Provider, Signer, provider_called
 from gateway.base.core.price import Price, cost_nusd
+from gateway.base.core.principal import Grant
 from gateway.base.core.route import Block
 from gateway.base.core.struct import Record
 from gateway.base.core.usage import Usage
@@ -115,6 +116,10 @@ class Policy:
         self.planner = Planner()
         self.candidates = frozenset(self._candidates())
         """`provider/model` of all that the blocks may use."""
+
+    def way_of(self, grant: Grant) -> Way | None:
+        """The routing block of a key: the one that it names, else `default`, if there is one."""
+        return self.ways.get(grant.route) or self.ways.get("default")
 
     def _candidates(self) -> Iterator[str]:
         for way in self.ways.values():

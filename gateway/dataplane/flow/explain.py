@@ -4,26 +4,24 @@ What only a running gateway knows (breakers, rate limits, where a session is, wh
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from msgspec import Raw
 
 from gateway.base.config import KeyConfig
 from gateway.base.core.errors import ModelForbidden
-from gateway.base.core.period import clock_of
+from gateway.base.core.period import minute_of_week
 from gateway.base.core.plan import Deployment
 from gateway.base.core.principal import Grant, Principal
 from gateway.base.core.route import Facts, Plan
 from gateway.base.core.struct import Record
+from gateway.base.core.usage import USUAL_BYTES_PER_TOKEN
 from gateway.dataplane.flow.assemble import Policy, Way
 from gateway.dataplane.flow.route import Route, find_route
 from gateway.dataplane.identity import allows
 from gateway.dataplane.routing import coarse_turn, estimate_nusd
 from gateway.dataplane.wire import Peek, family_of, has_images, has_tools, step_of
 
-_BYTES_PER_TOKEN = 4
 _DAY_S = 86_400
-_DAY_MINUTES = 1440
 _NO_CANARY = 1 - 2**-53
 """Dice by which only a share of 100 % takes part."""
 
@@ -75,7 +73,7 @@ def explain(policy: Policy, question: Question) -> Explained:
     route = find_route("POST", question.path)
     peeked = route.dialect.peek(question.body, policy.limits.json_depth)
     grant = _grant(question)
-    way = policy.ways.get(grant.route) or policy.ways.get("default")
+    way = policy.way_of(grant)
     facts = _facts(question, route, peeked, grant, way)
 
     def resolve(model: str) -> Deployment:
@@ -121,8 +119,6 @@ def _grant(question: Question) -> Grant:
 def _facts(question: Question, route: Route, peeked: Peek, grant: Grant, way: Way | None) -> Facts:
     body, headers, who = question.body, question.headers, grant.principal
     family = family_of(headers.get("user-agent", ""), headers.get("originator", ""))
-    zone = way.block.zone if way else "UTC"
-    local = datetime.fromtimestamp(question.at_s, UTC if zone == "UTC" else clock_of(zone))
     return Facts(
         model=peeked.model or route.model,
         dialect=route.dialect.name,
@@ -136,8 +132,8 @@ def _facts(question: Question, route: Route, peeked: Peek, grant: Grant, way: Wa
         is_stream=peeked.is_stream or route.is_stream,
         has_tools=has_tools(body),
         has_images=has_images(body),
-        input_tokens=len(body) // _BYTES_PER_TOKEN + 1,
+        input_tokens=len(body) // USUAL_BYTES_PER_TOKEN + 1,
         max_output_tokens=peeked.max_output_tokens,
         budget_used=question.budget_used,
-        minute=local.weekday() * _DAY_MINUTES + local.hour * 60 + local.minute,
+        minute=minute_of_week(question.at_s, way.block.zone if way else "UTC"),
     )

@@ -268,13 +268,15 @@ class Pipeline:
 
         # plan (guard comes before it)
         self.sessions.recognise(ex, route, peeked)
-        resolve = partial(self._deployment, ex, route)
-        if policy.ways and (course := self.planning.course(ex, route, peeked, self.wallet, resolve)) is not None:
-            ex.course = course
+        if policy.ways:
+            resolve = partial(self._deployment, ex, route)
+            ex.course = self.planning.course(ex, route, peeked, self.wallet, resolve)
+        if ex.course is not None:
             self._retries.earn()
-            await self._ask(ex, route, peeked, course.deployment, began)
+            deployment = ex.course.deployment
         else:
-            await self._ask(ex, route, peeked, resolve(ex.model_requested), began)
+            deployment = self._deployment(ex, route, ex.model_requested)
+        await self._ask(ex, route, peeked, deployment, began)
 
     async def _ask(self, ex: Exchange, route: Route, peeked: Peek, deployment: Deployment, began: float) -> None:
         """Admit, hold, dispatch: ask one deployment. From the dispatch on its relay owns the exchange."""

@@ -1,17 +1,15 @@
 """Plan: which deployments an exchange may ask, and in which order. Gathers the facts; what follows from them is routing's to say."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from random import random
 from time import perf_counter, time
 
-from gateway import _native
 from gateway.base.core.errors import NoDeployment
-from gateway.base.core.period import clock_of
+from gateway.base.core.period import minute_of_week
 from gateway.base.core.plan import Deployment
 from gateway.base.core.route import Block, Facts, Plan
-from gateway.base.core.usage import Usage
-from gateway.base.storage.board import Board
+from gateway.base.core.usage import USUAL_BYTES_PER_TOKEN, Usage
+from gateway.base.storage.board import Board, board_key
 from gateway.dataplane.budget import Wallet
 from gateway.dataplane.flow.admit import Resolve
 from gateway.dataplane.flow.assemble import Policy, Way
@@ -20,17 +18,11 @@ from gateway.dataplane.flow.exchange import Exchange
 from gateway.dataplane.flow.route import Route
 from gateway.dataplane.flow.settle import estimated_prompt_tokens
 from gateway.dataplane.routing import BoardHealth, verdict_of
-from gateway.dataplane.wire import Peek, step_of
+from gateway.dataplane.wire import Peek, has_images, has_tools, step_of
 
-_BYTES_PER_TOKEN = 4
 _STUCK_MS = 6 * 3_600_000
 """How long a session stays where it moved, after its last turn there."""
-_IMAGES = _native.Needles(
-    [b'"input_image"', b'"image_url"', b'"type":"image"', b'"type": "image"', b'"inlineData"', b'"image":']
-)
-_TOOLS = _native.Needles([b'"tools"', b'"toolConfig"', b'"functionDeclarations"'])
 _NO_FALLBACK = "x-agentcc-no-fallback"
-_MINUTES = 1440
 _RATED_S = 0.2
 """A shorter answer says nothing of the rate."""
 
@@ -49,7 +41,7 @@ class Planning:
         """The way by the block of the exchange's key; None where there is no block. Raises GatewayError when nothing can serve it."""
         grant, policy = ex.grant, ex.policy
         assert grant is not None
-        way = policy.ways.get(grant.route) or policy.ways.get("default")
+        way = policy.way_of(grant)
         if way is None or not route.is_turn:
             return None
         block = way.block
@@ -152,7 +144,7 @@ class Planning:
         return self._word(f"session\0{ex.grant.principal.key}\0{ex.session_id}".encode())
 
     def _word(self, data: bytes) -> int:
-        return int.from_bytes(_native.digest(data, self._seed)[:8])
+        return board_key(data, self._seed)
 
     def _facts(
         self, ex: Exchange, route: Route, peeked: Peek, way: Way, wallet: Wallet, requested: Deployment | None
@@ -173,12 +165,12 @@ class Planning:
             user=who.user,
             tags=who.tags,
             is_stream=ex.is_stream,
-            has_tools=_TOOLS.any_in(peeked.body) if "has_tools" in named else False,
-            has_images=_IMAGES.any_in(peeked.body) if "has_images" in named else False,
-            input_tokens=estimated_prompt_tokens(ex, _BYTES_PER_TOKEN),
+            has_tools=has_tools(peeked.body) if "has_tools" in named else False,
+            has_images=has_images(peeked.body) if "has_images" in named else False,
+            input_tokens=estimated_prompt_tokens(ex, USUAL_BYTES_PER_TOKEN),
             max_output_tokens=peeked.max_output_tokens,
             budget_used=_budget_used(ex, wallet, requested) if "budget_used" in named else 0.0,
-            minute=_minute(ex.started_at, way.block.zone),
+            minute=minute_of_week(ex.started_at, way.block.zone),
         )
 
 
@@ -188,11 +180,6 @@ def _budget_used(ex: Exchange, wallet: Wallet, requested: Deployment | None) -> 
     now_ms = int(ex.started_at * 1000)
     charge = wallet.charge_for(ex.grant, requested.name if requested else "", now_ms) if wallet.is_on else None
     return max((b.spent_by_all / max(1, b.limit(now_ms)) for b in charge.buckets), default=0.0) if charge else 0.0
-
-
-def _minute(at: float, zone: str) -> int:
-    local = datetime.fromtimestamp(at, UTC if zone == "UTC" else clock_of(zone))
-    return local.weekday() * _MINUTES + local.hour * 60 + local.minute
 
 
 def _nobody(plan: Plan, block: Block) -> NoDeployment:

@@ -1,6 +1,13 @@
-"""Aligned columns on standard output."""
+"""What commands print on standard output: aligned columns, or JSON."""
 
 from collections.abc import Sequence
+
+import msgspec
+
+
+def print_json(value: object) -> None:
+    """Print `value` as indented JSON."""
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
