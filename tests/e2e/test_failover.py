@@ -243,3 +243,23 @@ def test_a_provider_that_says_why_and_resets_is_passed_on_as_it_is(
     assert "overloaded just now" in got.text
     (record,) = gateway.records()
     assert (record["outcome"], record["error_code"]) == ("upstream_error", "upstream_failed")
+
+
+def test_hops_that_led_nowhere_are_not_told(first: FakeUpstream, second: FakeUpstream, tmp_path: Path) -> None:
+    """The second one, and the cheaper model that its budget wants in its place, were never asked."""
+    made = config(first, second)
+    cheap = "anthropic/claude-haiku-4-5"
+    made["budgets"] = {
+        "downgrade": {"cascade": [cheap]},
+        "org": {"limit": 100, "models": {cheap: {"rpm": 1}}},
+    }
+    first.default, second.default = BROKEN, WHOLE
+    with Gateway(tmp_path, made) as gateway:
+        gateway.run_cli("budgets", "correct", "org", "97", "--reason", "test", "-c", str(gateway.file))
+        served = ask(gateway)
+        assert served.headers["x-agentcc-model-used"] == cheap
+        assert [hop["reason"] for hop in json.loads(served.headers["x-agentcc-hops"])] == ["upstream_503", "budget"]
+        got = ask(gateway, messages=[{"role": "user", "content": "again"}])
+        assert got.status_code == 503
+        assert "x-agentcc-hops" not in got.headers
+        assert gateway.record(got.headers["x-agentcc-request-id"])["hops"] == []

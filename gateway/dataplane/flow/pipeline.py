@@ -189,11 +189,12 @@ class Pipeline:
                 raise ClientLeft
             self.planning.begin(course)
             ex.output_limit, ex.reach, ex.drops = 0, None, ""
+            told = len(ex.hops)
             ex.hops.append({"from": course.failed.name, "to": course.deployment.name, "reason": course.reason})
             try:
                 await self._ask(ex, course.route, peeked, course.deployment, perf_counter())
             except GatewayError:
-                ex.hops.pop()
+                del ex.hops[told:]  # a budget may have added another model's
                 _let_go(ex)
                 if course.is_last or ex.interrupted_by is not None:
                     self._give_up(ex, course)
