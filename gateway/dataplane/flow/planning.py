@@ -22,6 +22,7 @@ from gateway.dataplane.wire import Peek, has_images, has_tools, step_of
 
 _STUCK_MS = 6 * 3_600_000
 """How long a session stays where it moved, after its last turn there."""
+_BY_THE_CLOCK = frozenset({"minute", "hour", "weekday"})
 _NO_FALLBACK = "x-agentcc-no-fallback"
 _RATED_S = 0.2
 """A shorter answer says nothing of the rate."""
@@ -170,7 +171,7 @@ class Planning:
             input_tokens=estimated_prompt_tokens(ex, USUAL_BYTES_PER_TOKEN),
             max_output_tokens=peeked.max_output_tokens,
             budget_used=_budget_used(ex, wallet, requested) if "budget_used" in named else 0.0,
-            minute=minute_of_week(ex.started_at, way.block.zone),
+            minute=minute_of_week(ex.started_at, way.block.zone) if _BY_THE_CLOCK & named else 0,
         )
 
 

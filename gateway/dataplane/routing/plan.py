@@ -120,20 +120,30 @@ class _Lane:
         strategy = block.strategy if rule is None else rule.strategy or block.strategy
         self.method: Method = METHODS[strategy]
         self.is_race = strategy == "race"
-        self._resolve, self._lacks = resolve, lacks
-        self._refused: list[Refused] = []
+        self._lacks = lacks
+        refused: list[Refused] = []
+
+        def known(model: str, why: str, weight: float = 1.0) -> Usable | None:
+            """`resolve` is not kept: it holds on to the exchange that came first."""
+            try:
+                found = resolve(model)
+            except GatewayError as error:
+                refused.append(Refused(model, error.code))
+                return None
+            return usable(found, why, weight, lacks(found))
+
         reason = "chain" if strategy == "failover" else strategy
         usables: dict[str, Usable] = {}
         for candidate in block.candidates if rule is None else rule.candidates:
-            found = self._usable(candidate.model, reason if rule is None else f"rule {rule.name}", candidate.weight)
+            found = known(candidate.model, reason if rule is None else f"rule {rule.name}", candidate.weight)
             if found is not None:
                 usables.setdefault(found.name, found)
         self.usables = usables
         has_splits = rule is None
-        self.canary = self._usable(block.canary.model, "canary") if has_splits and block.canary else None
-        shadow = self._usable(block.shadow.model, "shadow") if has_splits and block.shadow else None
+        self.canary = known(block.canary.model, "canary") if has_splits and block.canary else None
+        shadow = known(block.shadow.model, "shadow") if has_splits and block.shadow else None
         self.shadow = shadow.deployment if shadow else None
-        self.refused = tuple(self._refused)
+        self.refused = tuple(refused)
         self._ranked: dict[tuple[Turn, str], Ranked] = {}
         self._ranked_at = 0
 
@@ -150,14 +160,6 @@ class _Lane:
             chosen = [one for one in self.usables.values() if not provider or _is_of(provider, one)]
             found = self._ranked[turn, provider] = self.method.rank(chosen, turn, health)
         return found
-
-    def _usable(self, model: str, reason: str, weight: float = 1.0) -> Usable | None:
-        try:
-            found = self._resolve(model)
-        except GatewayError as error:
-            self._refused.append(Refused(model, error.code))
-            return None
-        return usable(found, reason, weight, self._lacks(found))
 
 
 class _Walk:
