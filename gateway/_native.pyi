@@ -6,13 +6,14 @@ The names with an underscore are types for annotations (`if TYPE_CHECKING`); the
 """
 
 from collections.abc import Sequence
-from typing import Final, Literal, Self, TypeAlias, final
+from typing import Any, Final, Literal, Self, TypeAlias, final
 
 from typing_extensions import disjoint_base
 
 __all__ = [
     "DecodeError",
     "Gauge",
+    "Hold",
     "JsonError",
     "Lease",
     "LeaseGroup",
@@ -20,6 +21,8 @@ __all__ = [
     "MeterGroup",
     "Needles",
     "Sealer",
+    "Taken",
+    "Tally",
     "Upstream",
     "__version__",
     "chain_line",
@@ -168,6 +171,14 @@ class Lease:
     granted: int
     spent: int
     held: int
+    others_spent: int
+    dry_until: float
+    """`perf_counter()` seconds: until then it has refused somebody, and nobody has settled since."""
+    stage: int
+    """Where it stands from `stage_from` until below `stage_to` spent by all, before `stage_until_ms` (epoch)."""
+    stage_from: int
+    stage_to: int
+    stage_until_ms: int
 
     def __new__(cls, *_args: object, **_kwargs: object) -> Self:
         """All numbers are 0, whatever is given."""
@@ -176,16 +187,77 @@ class Lease:
     def free(self) -> int:
         """What of it nobody holds: granted - spent - held."""
 
-@final
-class LeaseGroup:
-    """The leases that one exchange is counted in: those that it needs money of, and those that only count. A lease may be in many groups."""
+    @property
+    def spent_by_all(self) -> int:
+        """spent + others_spent."""
 
-    def __new__(cls, hard: Sequence[Lease], soft: Sequence[Lease]) -> Self: ...
+@final
+class Tally:
+    """What all groups of one wallet share."""
+
+    generation: int
+    """Of the policy in force."""
+
+    def __new__(cls) -> Self: ...
+    @property
+    def touched(self) -> list[Any]:
+        """The groups that `touch` was called of; whoever empties it resets their `is_touched`."""
+
+@disjoint_base
+class LeaseGroup:
+    """The leases that one exchange is counted in: those that it needs money of, and those that only count. A lease may be in many groups.
+
+    It learns what its exchanges cost: mean and deviation move by a sixteenth with each.
+    """
+
+    is_touched: bool
+
+    def __new__(cls, hard: Sequence[Lease], soft: Sequence[Lease], tally: Tally | None = None) -> Self: ...
+    @property
+    def generation(self) -> int:
+        """The tally's when it was made."""
+
+    @property
+    def mean(self) -> int:
+        """0 until something was learned."""
+
+    def is_below(self, stage: int, now_ms: int) -> bool:
+        """Whether each lease is known to stand below `stage`; False also where that has to be looked up."""
+
+    def expected_nusd(self, first_guess_nusd: int) -> int:
+        """What an exchange is likely to cost at most: mean and four deviations, or the guess while nothing was learned."""
+
     def take(self, hard_nusd: int, soft_nusd: int) -> bool:
         """Hold so much of each, if each hard lease has it free; else nothing."""
 
+    def hold(self, hard_nusd: int, soft_nusd: int) -> Hold | None:
+        """`take`, with what gives it back; None where it takes nothing."""
+
     def settle(self, hard_nusd: int, soft_nusd: int, cost_nusd: int) -> None:
         """Give a hold back and count what was spent, in each."""
+
+    def learn(self, cost_nusd: int) -> None:
+        """Take the cost of one exchange into mean and deviation."""
+
+    def touch(self) -> None:
+        """Put itself on the tally's list, unless it is there."""
+
+@final
+class Hold:
+    """What one exchange holds of a group (`charge`), until it is settled."""
+
+    def __new__(cls, charge: LeaseGroup, hard_nusd: int, soft_nusd: int) -> Self:
+        """Of what was taken already."""
+
+    @property
+    def charge(self) -> Any: ...
+    @property
+    def hard_nusd(self) -> int: ...
+    @property
+    def soft_nusd(self) -> int: ...
+    def settle(self, cost_nusd: int) -> bool:
+        """Give it back, count and learn the cost, touch the group; hard leases are dry no more. Once. False, and nothing done, for a cost
+        that a group of another generation than the tally's would count."""
 
 @disjoint_base
 class Meter:
@@ -225,12 +297,27 @@ class Gauge:
     def remaining(self) -> int:
         """What may still be opened: left + granted - in_use, at least 0."""
 
-@final
+@disjoint_base
 class MeterGroup:
     """The meters and gauges that limit one exchange."""
 
-    def __new__(cls, meters: Sequence[tuple[Meter, int]], gauges: Sequence[Gauge]) -> Self:
+    output_tokens: int
+    """What an answer usually has; moves by a sixteenth with each that has any."""
+    is_touched: bool
+
+    def __new__(
+        cls, meters: Sequence[tuple[Meter, int]], gauges: Sequence[Gauge], touched: list[Any] | None = None
+    ) -> Self:
         """Each meter with its kind: 0 requests, 1 tokens, 2 input tokens, 3 output tokens. Raises ValueError for another."""
+
+    def touch(self) -> None:
+        """Put itself on the list `touched`, unless `is_touched`."""
+
+    def needs(self, prompt_tokens: int, max_output_tokens: int, *, is_retry: bool) -> tuple[int, int, int, int]:
+        """What an exchange will take of each kind: the usual output, at most `max_output_tokens` (0: any). A retry is no further request."""
+
+    def take_turn(self, prompt_tokens: int, max_output_tokens: int, is_retry: bool, now: float) -> Taken | None:
+        """`take` what it needs and touch; None where it takes nothing."""
 
     def take(self, requests: int, tokens: int, input_tokens: int, output_tokens: int, now: float) -> bool:
         """Take the units of its kind from each meter and open one of each gauge, if all have them; else nothing."""
@@ -248,6 +335,21 @@ class MeterGroup:
         is its amount, `-remaining-` what remains, `-reset-` the time until it is full: `0s`, `250ms`, `17s`, `2m5s`, rounded up.
         Kinds in their order, then `concurrency`, which has no reset.
         """
+
+@final
+class Taken:
+    """What one exchange has taken of a group (`limits`), until it is settled."""
+
+    def __new__(cls, limits: MeterGroup, needs: tuple[int, int, int, int]) -> Self:
+        """Of what was taken already; touches the group."""
+
+    @property
+    def limits(self) -> Any: ...
+    def settle(self, prompt_tokens: int, output_tokens: int) -> None:
+        """Correct the guess by what was counted, learn the output unless 0, close the gauges and touch. Once."""
+
+    def cancel(self) -> None:
+        """Nothing was sent: all of it goes back."""
 
 _Tap: TypeAlias = Literal[
     "none", "openai.responses", "openai.chat", "anthropic.messages", "gemini.generate", "bedrock.converse"

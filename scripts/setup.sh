@@ -3,6 +3,8 @@
 #
 #   scripts/setup.sh [run] [dev] [load]     default: run
 #
+# `dev` builds the fault proxy too, a program of the tests.
+#
 # Quick when nothing changed: each part leaves a stamp with the hash of all that went into it.
 # PYTHON=… names the interpreter to build .venv with, 3.11 or newer. Default: the system's, then the one in PATH, since
 # distributions build theirs with profile-guided optimisation and version managers mostly don't: 15 % of an exchange's CPU.
@@ -89,7 +91,7 @@ built() { cat gateway/_native*.so 2>/dev/null | sha256sum | cut -c1-16; }
 build_native() {
     local hash
     hash=$({
-        find native -name target -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name Cargo.lock \) -print0 | sort -z | xargs -0 sha256sum
+        find native \( -name target -o -name faultproxy \) -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name Cargo.lock \) -print0 | sort -z | xargs -0 sha256sum
         sha256sum rust-toolchain.toml pyproject.toml
         $VENV/bin/python --version
     } | sha256sum | cut -c1-64)
@@ -101,6 +103,18 @@ build_native() {
     # pip calls `maturin` by name
     PATH=$PWD/$VENV/bin:$PATH $VENV/bin/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
     stamp native "$hash $(built)"
+}
+
+# The tests' fault proxy: where Rust is there already. Without it they skip what needs it, and say so.
+build_faultproxy() {
+    local hash
+    hash=$(hash_of native/faultproxy/Cargo.toml native/faultproxy/src/*.rs native/Cargo.toml native/Cargo.lock rust-toolchain.toml)
+    fresh faultproxy "$hash" && [ -x native/target/release/agentcc-faultproxy ] && return
+    [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ] || command -v cargo >/dev/null || return 0
+    find_cargo
+    say "building the tests' fault proxy"
+    cargo build --manifest-path native/Cargo.toml --package agentcc-faultproxy --release --locked --quiet
+    stamp faultproxy "$hash"
 }
 
 # One at a time: two `make` in one tree would write the same files.
@@ -115,7 +129,10 @@ for part in "${@:-run}"; do
         install_requirements run requirements.txt requirements-build.txt
         build_native
         ;;
-    dev) install_requirements dev requirements-dev.txt ;;
+    dev)
+        install_requirements dev requirements-dev.txt
+        build_faultproxy
+        ;;
     load) install_requirements load requirements-load.txt ;;
     *) die "unknown part \`$part\`." "parts are run, dev and load" ;;
     esac

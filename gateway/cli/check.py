@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from gateway.base.config import Loaded, load
+from gateway.base.core.plan import Provider
 from gateway.base.storage import SqliteKeys, StorageError, open_keys
 from gateway.cli.config_warnings import warnings_of
 from gateway.cli.serve import as_config_error, check_files
@@ -53,6 +54,11 @@ def policy_of(loaded: Loaded) -> Policy:
         raise as_config_error(loaded, exc) from exc
 
 
+def _shown(provider: Provider) -> str:
+    deployments = ", ".join(one.account.name for one in provider.accounts if one.account is not None)
+    return f"{provider.name} ({deployments})" if deployments else provider.name
+
+
 def run(args: argparse.Namespace) -> int:
     """Exit code 0: the file is good, whatever it warns of. Raises ConfigError otherwise (the caller prints it and exits with 2)."""
     loaded = load(args.config)
@@ -60,6 +66,6 @@ def run(args: argparse.Namespace) -> int:
     policy = policy_of(loaded)
     for warning in warnings_of(loaded, policy):
         print(warning, file=sys.stderr)
-    names = ", ".join(policy.providers) or "none"
+    names = ", ".join(map(_shown, policy.providers.values())) or "none"
     print(f"ok: {args.config} (version {loaded.version}; providers: {names}; keys: {len(loaded.config.keys)})")
     return 0

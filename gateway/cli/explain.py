@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"refused: {error.message} ({error.code})", file=sys.stderr)
         return 1
     (_print_json if args.format == "json" else _print_text)(found)
-    return 0 if found.plan.attempts or not found.block else 1
+    return 0 if found.plan.attempts or not found.strategy else 1
 
 
 def _question(args: argparse.Namespace, loaded: Loaded) -> Question:
@@ -98,16 +98,19 @@ def _moment_s(text: str | None) -> float:
 
 def _print_text(found: Explained) -> None:
     facts = found.facts
-    if not found.block:
+    if not found.strategy:
         print(f"no routing block: `{facts.model}` is asked, and nobody else")
         return
     shown = "the block's own models" if not found.rule else f"rule {found.rule!r}"
-    print(f"block {found.block!r}, {shown}, strategy {found.strategy}")
+    if found.block:
+        print(f"block {found.block!r}, {shown}, strategy {found.strategy}")
+    else:
+        print("no routing block: the deployments of the model's provider")
     print(
         f"{facts.model}: {facts.dialect}, client {facts.client}, step {facts.step}, about {facts.input_tokens:,} input tokens\n"
     )
     rows = [
-        [str(n), a.deployment.name, a.reason, f"${usd(cost)}" if cost is not None else "no price"]
+        [str(n), a.deployment.id, a.reason, f"${usd(cost)}" if cost is not None else "no price"]
         for n, (a, cost) in enumerate(zip(found.plan.attempts, found.costs_nusd, strict=True), 1)
     ]
     if rows:
@@ -123,6 +126,7 @@ def _print_json(found: Explained) -> None:
     attempts = [
         {
             "model": a.deployment.name,
+            "deployment": a.deployment.provider.account.name if a.deployment.provider.account else None,
             "dialect": a.deployment.dialect,
             "reason": a.reason,
             "cost_usd": None if c is None else usd(c),

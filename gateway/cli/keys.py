@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import time
+import typing
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.base.config import GatewayConfig, load_elsewhere
+from gateway.base.core.principal import Priority
 from gateway.base.storage import PREFIX, NewKey, SqliteKeys, StoredKey, hint_of, open_keys
 from gateway.cli.output import print_table
 from gateway.cli.usage_error import UsageError
@@ -57,6 +59,10 @@ def add_parser(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
         help="address or network, repeatable [default: any]",
     )
     create.add_argument("--route", metavar="NAME", default="", help="routing block [default: default]")
+    create.add_argument(
+        "--priority", choices=typing.get_args(Priority), default="interactive",
+        help="`batch` is refused first when the gateway is saturated",
+    )  # fmt: skip
     create.add_argument("--chatgpt-account", metavar="ID", default="", help="ChatGPT login that is this key too")
     _output_options(create)
 
@@ -110,7 +116,7 @@ def _create(args: argparse.Namespace, now_ms: int) -> int:
     key = NewKey(
         _name(args.name), args.org, args.team, args.user, args.cost_center, args.idp_claim,
         dict(map(_tag, args.tag)), tuple(args.model), _networks(args.allowed_ip), args.route, args.chatgpt_account,
-        _when(args.expires, now_ms) if args.expires else 0,
+        _when(args.expires, now_ms) if args.expires else 0, args.priority,
     )  # fmt: skip
     config, data_dir = _place(args)
     if config is not None:
@@ -289,7 +295,7 @@ def _row(stored: StoredKey, now_ms: int) -> dict[str, object]:
     return {
         "name": key.name, "id": stored.id, "source": "store", "state": state, "key": stored.hint, "org": key.org,
         "team": key.team, "user": key.user, "cost_center": key.cost_center, "idp_claim": key.idp_claim, "tags": key.tags,
-        "models": key.models, "allowed_ips": key.allowed_ips, "route": key.route, "chatgpt_account": key.chatgpt_account,
+        "models": key.models, "allowed_ips": key.allowed_ips, "route": key.route, "priority": key.priority, "chatgpt_account": key.chatgpt_account,
         "created": _date(stored.created_at_ms), "expires": _date(expires), "revoked": _date(stored.revoked_at_ms),
     }  # fmt: skip
 
@@ -300,7 +306,8 @@ def _config_row(name: str, config: GatewayConfig) -> dict[str, object]:
         "name": name, "id": "", "source": "config", "state": "live",
         "key": hint_of(key.key) or "…", "org": key.org, "team": key.team, "user": key.user,
         "cost_center": key.cost_center, "idp_claim": key.idp_claim, "tags": key.tags, "models": key.models,
-        "allowed_ips": key.allowed_ips, "route": key.route, "chatgpt_account": key.chatgpt_account or "", "created": "",
+        "allowed_ips": key.allowed_ips, "route": key.route, "priority": key.priority,
+        "chatgpt_account": key.chatgpt_account or "", "created": "",
         "expires": key.expires or "", "revoked": "",
     }  # fmt: skip
 

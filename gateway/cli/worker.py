@@ -39,6 +39,7 @@ _RELOAD_POLL_S = 0.3
 
 _LAST_WORDS_S = 2.0
 """After the drain's end: time for the terminal error events of cut streams to leave."""
+_DAY_S = 86_400
 
 
 class Worker:
@@ -48,8 +49,9 @@ class Worker:
         self._args = args
         self._fingerprint = fingerprint(args.config)  # before the file is read: a change meanwhile is seen later
         loaded, policy = _load(args)
-        self._warn(loaded, policy)
         self._loop = loop
+        self._next_warning: asyncio.TimerHandle | None = None
+        self._warn(loaded, policy)
         self._loaded = loaded
         server = loaded.config.server
         _schedule(server.scheduling)
@@ -148,9 +150,12 @@ class Worker:
         self._warn(loaded, policy)
 
     def _warn(self, loaded: Loaded, policy: Policy) -> None:
-        """One worker speaks for all of them."""
+        """One worker speaks for all of them, and says it again each day: keys end and models retire while it runs."""
         if self._args.slot == 0:
             log_warnings(loaded, policy)
+            if self._next_warning is not None:
+                self._next_warning.cancel()
+            self._next_warning = self._loop.call_later(_DAY_S, self._warn, loaded, policy)
 
     async def _sync_journal(self) -> None:
         interval_ms = self._loaded.config.server.journal.fsync_interval_ms

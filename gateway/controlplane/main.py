@@ -22,7 +22,6 @@ from granian.server.embed import Server
 from gateway import __version__
 from gateway.base.config import ConfigError, GatewayConfig, Loaded, load, load_or_kept, windows_of
 from gateway.base.config.watch import FileWatch
-from gateway.base.core.budget import Window
 from gateway.base.journal import journal_directory, prune
 from gateway.base.storage import StorageError
 from gateway.base.storage.open import node_id, open_leases
@@ -30,6 +29,7 @@ from gateway.base.telemetry.log import log, name_process
 from gateway.base.telemetry.metrics import BUDGET_LIMIT, BUDGET_SPENT
 from gateway.controlplane.admin import AdminApp, Resources, admin_token
 from gateway.controlplane.budgets import Alerts, Desk, Keeper, Report, Runs
+from gateway.controlplane.probes import Probing
 from gateway.controlplane.projections import Exporter, Projector, Queries
 from gateway.controlplane.projections.spend import SpendReader
 
@@ -51,7 +51,7 @@ async def run_control_plane(
 ) -> None:
     """Serve until SIGTERM, SIGINT or the end of `lifeline`. `port` wins over `server.admin.port`.
 
-    Budgets follow the file of `watch`. `on_ready` is called once the port is open. Raises OSError when it cannot be bound.
+    Budgets and probes follow the file of `watch`. `on_ready` is called once the port is open. Raises OSError when it cannot be bound.
     """
     server, loop = loaded.config.server, asyncio.get_running_loop()
     stopping = asyncio.Event()
@@ -68,16 +68,19 @@ async def run_control_plane(
     keeper = Keeper(node_id(data_dir), leases, Runs(journal), SpendReader(ledger), lambda: projector.is_caught_up)
     desk = Desk(leases, ())
 
-    def use(windows: tuple[Window, ...]) -> None:
-        desk.windows = windows
+    probing = Probing()
+
+    def use(loaded: Loaded) -> None:
+        desk.windows = windows = windows_of(loaded.config.budgets, loaded.source)
         keeper.use(windows)
+        probing.use(loaded)
 
     def show(found: list[Report]) -> None:
         named = {(r.window.level, r.account_id, r.window.models, r.window.period): r for r in found}
         exporter.set_gauge(BUDGET_SPENT, {labels: report.spent_nusd for labels, report in named.items()})
         exporter.set_gauge(BUDGET_LIMIT, {labels: report.limit_nusd for labels, report in named.items()})
 
-    use(windows_of(loaded.config.budgets, loaded.source))
+    use(loaded)
     app = AdminApp(
         Resources(exporter, Queries(ledger), lambda: projector.is_caught_up, desk),
         token=admin_token(server.admin.token, server.data_dir),
@@ -101,6 +104,7 @@ async def run_control_plane(
         if lifeline is not None:
             loop.remove_reader(lifeline)
         loop.call_soon(http.stop)
+        probing.stop()
         for task in tasks:
             task.cancel()
         await asyncio.wait([serving, *tasks], timeout=_STOP_S)
@@ -109,8 +113,8 @@ async def run_control_plane(
         alerts.close()
 
 
-async def _follow(watch: FileWatch, version: str, use: Callable[[tuple[Window, ...]], None]) -> None:
-    """Take the budgets of each new version of the file; one that is bad changes nothing."""
+async def _follow(watch: FileWatch, version: str, use: Callable[[Loaded], None]) -> None:
+    """Take budgets and probes of each new version of the file; one that is bad changes nothing."""
     while True:
         await asyncio.sleep(_RELOAD_POLL_S)
         if not watch.is_changed():
@@ -118,7 +122,7 @@ async def _follow(watch: FileWatch, version: str, use: Callable[[tuple[Window, .
         try:
             loaded = load(watch.path)
             if loaded.version != version:
-                use(windows_of(loaded.config.budgets, loaded.source))
+                use(loaded)
                 version = loaded.version
                 log("info", "budgets_reloaded", version=version)
         except Exception as exc:  # noqa: BLE001 - whatever is wrong with it, the old version goes on and we watch on

@@ -39,7 +39,17 @@ WRONG = [
         "did you mean `model`?",
     ),
     ("routing: { d: { chain: [opnai/x] } }", "`$.routing.d.chain[0]` is 'opnai/x'", "hint: write `provider/model`"),
-    ("models: { aliases: { a: b, b: a } }", "`$.models.aliases.a` is 'b'", "hint: write `provider/model`"),
+    (
+        "models: { aliases: { a: b, b: a } }",
+        "`$.models.aliases.a` is 'b', which is an alias",
+        "hint: write `provider/model`",
+    ),
+    (
+        "providers: { openai: { api_key: x } }\nmodels: { aliases: { openai/a: openai/b, openai/b: openai/a } }",
+        "`$.models.aliases.openai/a` is 'openai/b', which is an alias",
+        "`openai/b` stands for `openai/a`",
+    ),
+    ("models: { aliases: { a: c } }", "`$.models.aliases.a` is 'c'", "hint: write `provider/model`"),
     ("budgets: { org: { limit: -5 } }", "`$.budgets.org.limit` is -5", "hint: write more than 0"),
     ("a: 1\na: 2", "line 2, column 1", "written twice"),
     ("a: [", "is not valid YAML", ""),
@@ -89,6 +99,27 @@ def test_what_is_odd_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[
     ]
 
 
+def test_models_that_retire_are_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Wherever the file names one: each place once, with a newer one where the catalogue has it."""
+    file = tmp_path / "gateway.yaml"
+    file.write_text(
+        GOOD.replace("aliases: { fast:", "aliases: { old: openai/gpt-5-codex, small: openai/o3-mini, fast:") % tmp_path
+        + "routing: { default: { chain: [old, openai/gpt-4], rules: [{ name: r, when: is_stream, use: [openai/o1] }] } }\n"
+        + "budgets: { downgrade: { cascade: [openai/gpt-5.1, openai/o4-mini] } }\n"
+    )
+    assert main(["check", "-c", str(file)]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said[::2] == [
+        f"warning: {file}: `$.models.aliases.old` is 'openai/gpt-5-codex', which retired on 2026-07-23",
+        f"warning: {file}: `$.models.aliases.small` is 'openai/o3-mini', which retired on 2026-10-23",
+        f"warning: {file}: `$.routing.default.chain[1]` is 'openai/gpt-4', which retired on 2026-10-23",
+        f"warning: {file}: `$.routing.default.rules[0].use[0]` is 'openai/o1', which retired on 2026-10-23",
+        f"warning: {file}: `$.budgets.downgrade.cascade[1]` is 'openai/o4-mini', which retired on 2026-10-23",
+    ]
+    assert said[1].startswith("hint: write `openai/gpt-5.")
+    assert said[3] == "hint: name a model that stays"
+
+
 @pytest.mark.parametrize(("text", "place", "way_out"), WRONG, ids=[w[0][:40] for w in WRONG])
 def test_a_wrong_file_is_told_by_place_value_and_way_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, place: str, way_out: str
@@ -125,3 +156,20 @@ def test_a_secret_is_never_shown(tmp_path: Path, capsys: pytest.CaptureFixture[s
     file.write_text("keys: { a: { key: sk-agentcc-very-secret-1 }, b: { key: sk-agentcc-very-secret-1 } }")
     assert main(["check", "-c", str(file)]) == 2
     assert "very-secret" not in capsys.readouterr().err
+
+
+def test_deployments_are_listed_and_their_end_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file whose credentials have all ended is good, and says so."""
+    file = tmp_path / "gateway.yaml"
+    entries = "[{ name: eu, api_key: sk-secret-1, until: 2020-01-01T00:00:00Z }, { name: us, api_key: sk-secret-2%s }]"
+    for ends, warns in (("", False), (", until: 2021-01-01T00:00:00Z", True)):
+        file.write_text(
+            f"server: {{ data_dir: {tmp_path} }}\nproviders: {{ openai: {{ deployments: {entries % ends} }} }}"
+        )
+        assert main(["check", "-c", str(file)]) == 0
+        said = capsys.readouterr()
+        assert "providers: openai (eu, us);" in said.out
+        assert (
+            "`$.providers.openai.deployments` have all ended, the last one at 2021-01-01T00:00:00Z" in said.err
+        ) is warns
+        assert "sk-secret" not in said.out + said.err

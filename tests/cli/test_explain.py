@@ -87,6 +87,18 @@ def test_a_key_names_its_block(run: Run) -> None:
     assert told["attempts"][0]["cost_usd"] < told["attempts"][1]["cost_usd"]
 
 
+def test_a_model_that_cannot_see_is_passed_over(run: Run, tmp_path: Path) -> None:
+    """Where the request holds an image; a rule decides before the name that was asked for must mean anything."""
+    image = {"role": "user", "content": [{"type": "input_image", "image_url": "data:image/png;base64,AAAA"}]}
+    (tmp_path / "request.json").write_text(json.dumps({"model": "openai/o3-mini", "input": [image]}))
+    told = json.loads(run("request.json", "--at", NOON, "--format", "json")[1])
+    assert [one["model"] for one in told["attempts"]] == ["openai/gpt-4.1", "anthropic/claude-sonnet-4-5"]
+    assert told["refused"] == [{"model": "openai/o3-mini", "reason": "no_images"}]
+    (tmp_path / "request.json").write_text('{"model": "nowhere/x", "input": "hi"}')
+    assert run("request.json", "--at", NOON)[0] == 1
+    assert json.loads(run("request.json", "--budget-used", "0.95", "--format", "json")[1])["rule"] == "spent"
+
+
 def test_other_paths_and_standard_input(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """The model of a path; a path that is no turn is not routed."""
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"contents": []}')))
@@ -120,3 +132,28 @@ def test_what_cannot_be_explained(run: Run, args: tuple[str, ...], code: int, pr
     found, _, err = run(*args)
     assert found == code
     assert problem in err
+
+
+DEPLOYMENTS = """\
+server: { data_dir: ./data }
+providers:
+  openai:
+    deployments:
+      - { name: eu, api_key: sk-x }
+      - { name: us, api_key: sk-y, until: 2026-01-01T00:00:00Z }
+      - { name: asia, api_key: sk-z, models: [o3] }
+keys: { alice: { key: sk-agentcc-test-explain-1 } }
+"""
+
+
+def test_deployments_are_told_without_a_block(run: Run) -> None:
+    """Who is asked, and why another is not; one that does not have the model is none of it."""
+    Path("gateway.yaml").write_text(DEPLOYMENTS)
+    code, out, err = run("request.json", "--at", NOON)
+    assert (code, err) == (0, "")
+    assert out.startswith("no routing block: the deployments of the model's provider\n")
+    assert "1  openai/gpt-4o@eu  requested" in out
+    assert "passed over\nopenai/gpt-4o@us  ended" in out
+    assert "asia" not in out
+    told = json.loads(run("request.json", "--at", NOON, "--format", "json")[1])
+    assert [(one["model"], one["deployment"]) for one in told["attempts"]] == [("openai/gpt-4o", "eu")]

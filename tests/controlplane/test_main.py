@@ -13,6 +13,7 @@ from random import Random
 import httpx
 import pytest
 
+from gateway.base.config import windows_of
 from gateway.base.config.watch import FileWatch
 from gateway.base.journal import JournalWriter, open_run
 from gateway.controlplane.main import _follow
@@ -126,7 +127,8 @@ def test_it_follows_the_file_and_keeps_the_last_good_budgets(tmp_path: Path, cap
         task.cancel()
 
     asyncio.run(go())
-    assert [windows[0].limit_nusd for windows in taken] == [5 * 10**9, 7 * 10**9]
+    limits = [windows_of(loaded.config.budgets, loaded.source)[0].limit_nusd for loaded in taken]
+    assert limits == [5 * 10**9, 7 * 10**9]
 
 
 def test_a_taken_port_is_an_error(start: Callable[[], Process]) -> None:

@@ -168,7 +168,8 @@ def test_when_all_fail_the_client_reads_of_the_last(
     assert "Overloaded" in got.text
     (record,) = gateway.records()
     assert record["outcome"] == "upstream_error"
-    assert len(record["hops"]) == 1
+    assert [hop["reason"] for hop in record["hops"]] == ["upstream_503", "upstream_529"]
+    assert len(second.received) == 2, "the last one is asked again after a pause"
 
 
 def test_a_client_may_ask_for_no_other_model(first: FakeUpstream, second: FakeUpstream, gateway: Gateway) -> None:
@@ -263,3 +264,29 @@ def test_hops_that_led_nowhere_are_not_told(first: FakeUpstream, second: FakeUps
         assert got.status_code == 503
         assert "x-agentcc-hops" not in got.headers
         assert gateway.record(got.headers["x-agentcc-request-id"])["hops"] == []
+
+
+def test_a_provider_that_fails_a_third_of_the_time_is_asked_last(
+    first: FakeUpstream, second: FakeUpstream, gateway: Gateway
+) -> None:
+    """Its breaker stays closed: never five failures running, never half of all."""
+    well = json_answer(json.dumps({"id": "c", "object": "chat.completion", "choices": []}).encode())
+    second.default = WHOLE
+    first.answers.extend([BROKEN, well, well] * 10)
+    first.default = well
+    for _ in range(30):
+        assert ask(gateway).status_code == 200
+    hops = json.loads(ask(gateway).headers["x-agentcc-hops"])
+    assert [hop["reason"] for hop in hops] == ["failing"]
+    assert len(first.received) < 30
+    second.default = BROKEN
+    assert ask(gateway).headers["x-agentcc-model-used"] == "openai/gpt-4.1-mini", "it is asked where others fail more"
+
+
+def test_a_hop_over_a_providers_border_is_told(first: FakeUpstream, second: FakeUpstream, gateway: Gateway) -> None:
+    """In the log, and as a counter."""
+    first.default, second.default = BROKEN, WHOLE
+    assert ask(gateway).status_code == 200
+    (line,) = wait_until(lambda: gateway.logs("provider_hop"))
+    assert (line["level"], line["from_provider"], line["to_provider"]) == ("warning", "openai", "anthropic")
+    assert (line["count"], line["reason"]) == (1, "upstream_503")

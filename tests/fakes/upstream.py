@@ -3,9 +3,12 @@
 Each test says what the next answers are; nothing here knows a dialect.
 """
 
+import contextlib
 import socket
+import ssl
 import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,6 +33,7 @@ class Answer:
 
     `is_cut` closes the socket after the last piece without ending the body; `is_reset` resets it there. `status` 0 closes (or resets)
     without an answer. `length` is a content-length that is told whatever is sent; `head` is sent in place of status line and headers.
+    `drip` sends the body (with `drip_head` the headers too) so many bytes at a time, 5 ms apart.
     """
 
     status: int = 200
@@ -40,6 +44,8 @@ class Answer:
     is_reset: bool = False
     length: int | None = None
     head: bytes = b""
+    drip: int = 0
+    drip_head: bool = False
 
 
 def sse(*events: bytes, chunk: int = 0, is_cut: bool = False, headers: list[tuple[str, str]] | None = None) -> Answer:
@@ -57,12 +63,12 @@ def json_answer(body: bytes, status: int = 200, *headers: tuple[str, str]) -> An
 class FakeUpstream:
     """Listens on a free loopback port until closed. `answers` are used in order; then `default` for ever.
 
-    `choose` goes before both, where it gives an answer for a request. `hangs_up`: it closes each connection at once.
+    `choose` goes before both, where it gives an answer for a request. `hangs_up`: it closes each connection at once, after `greeting`.
     """
 
-    def __init__(self, *, hangs_up: bool = False) -> None:
+    def __init__(self, *, hangs_up: bool = False, greeting: bytes = b"", tls: ssl.SSLContext | None = None) -> None:
         self.choose: Callable[[Received], Answer | None] = lambda request: None
-        self._hangs_up = hangs_up
+        self._hangs_up, self._greeting, self._tls = hangs_up, greeting, tls
         self.default = json_answer(b'{"ok":true}')
         self.answers: deque[Answer] = deque()
         self.received: list[Received] = []
@@ -76,6 +82,10 @@ class FakeUpstream:
 
     def close(self) -> None:
         """Stop listening and drop every connection."""
+        with contextlib.suppress(OSError):  # closed before
+            self._socket.shutdown(
+                socket.SHUT_RDWR
+            )  # ends `accept`, which might else go on with the next socket of this number
         self._socket.close()
         for conn in list(self._open):
             conn.close()
@@ -93,13 +103,21 @@ class FakeUpstream:
             except OSError:
                 return
             if self._hangs_up:
-                conn.close()
+                with contextlib.suppress(OSError), conn:
+                    if self._greeting:
+                        conn.recv(1 << 16)  # else what it has not read makes a reset of the close
+                        conn.sendall(self._greeting)
                 continue
             conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open.add(conn)
             threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
 
     def _serve(self, conn: socket.socket) -> None:
+        if self._tls is not None:
+            try:
+                conn = self._tls.wrap_socket(conn, server_side=True)
+            except OSError:  # the client thinks nothing of our certificate
+                return
         reader = conn.makefile("rb")
         try:
             while (request := _read_request(reader)) is not None:
@@ -131,13 +149,13 @@ class FakeUpstream:
             head.append("transfer-encoding: chunked")
         else:
             head.append(f"content-length: {len(answer.body[0]) if answer.length is None else answer.length}")  # type: ignore[arg-type]
-        conn.sendall(answer.head or "\r\n".join(head).encode() + b"\r\n\r\n")
+        _send_in_drops(conn, answer.head or "\r\n".join(head).encode() + b"\r\n\r\n", answer.drip * answer.drip_head)
         for piece in answer.body:
             if isinstance(piece, threading.Event):
                 if not self._hold(conn, piece):
                     return False
             elif piece:
-                conn.sendall(b"%x\r\n%s\r\n" % (len(piece), piece) if is_chunked else piece)
+                _send_in_drops(conn, b"%x\r\n%s\r\n" % (len(piece), piece) if is_chunked else piece, answer.drip)
         if not ends or answer.head:
             return False
         if (
@@ -162,6 +180,14 @@ class FakeUpstream:
         finally:
             conn.settimeout(None)
         return True
+
+
+def _send_in_drops(conn: socket.socket, data: bytes, size: int) -> None:
+    """`size` bytes at a time, 5 ms apart; 0: at once."""
+    for start in range(0, len(data), size or len(data) or 1):
+        if size:
+            time.sleep(0.005)
+        conn.sendall(data[start : start + size] if size else data)
 
 
 def _read_request(reader: "object") -> Received | None:

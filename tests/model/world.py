@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from gateway._native import Hold
 from gateway.base.core.accounts import Accounts
 from gateway.base.core.budget import Window
 from gateway.base.core.errors import BudgetExceeded
@@ -22,7 +23,7 @@ from gateway.controlplane.budgets.keeper import Keeper
 from gateway.controlplane.budgets.runs import Runs
 from gateway.controlplane.projections import Exporter, Projector
 from gateway.controlplane.projections.spend import SpendReader
-from gateway.dataplane.budget import Hold, Stage, Wallet
+from gateway.dataplane.budget import Stage, Wallet
 from gateway.dataplane.flow.admit import admit
 from tests.base.journal.conftest import done_payload, open_payload
 from tests.model.clock import Clock, ClockLoop
@@ -142,10 +143,8 @@ class Worker:
             admit(ex, wallet, SimpleNamespace(name=model), charge, lambda name: SimpleNamespace(name=name))
         hold = None
         if charge is not None:
-            got = hold_nusd if charge.hard else 0
-            if not charge.take(got, soft_nusd):
-                got = await wallet.obtain(charge, got, soft_nusd, got)
-            hold = Hold(wallet, charge, got, soft_nusd)
+            hard_nusd = hold_nusd if charge.hard else 0
+            hold = charge.hold(hard_nusd, soft_nusd) or await wallet.obtain(charge, hard_nusd, soft_nusd, hard_nusd)
         self._ids += 1
         request_id = f"req_{self.run}{self._ids:08x}"
         booked = hold_nusd if charge is not None and charge.hard else soft_nusd
@@ -167,7 +166,8 @@ class Worker:
             )
         )  # fmt: skip
         if exchange.hold is not None:
-            exchange.hold.settle(cost_nusd, principal, exchange.model, exchange.at_ms)
+            if not exchange.hold.settle(cost_nusd):
+                self.wallet.settle_anew(exchange.hold, cost_nusd, principal, exchange.model, exchange.at_ms)
         elif cost_nusd:
             self.wallet.count(exchange.who, exchange.model, exchange.at_ms, cost_nusd)
 

@@ -202,6 +202,87 @@ def test_groups_share_a_lease() -> None:
     assert (shared.held, shared.spent, shared.free) == (0, 3, 7)
 
 
+_MEAN_WEIGHT, _DEVIATIONS = 16, 4
+
+
+def _learned(costs: list[int]) -> tuple[int, int]:
+    """Mean and deviation, as integers that round down."""
+    mean = deviation = 0
+    for cost in costs:
+        if not mean:
+            mean, deviation = cost, cost // 2
+            continue
+        off = cost - mean
+        mean += off // _MEAN_WEIGHT
+        deviation += (abs(off) - deviation) // _MEAN_WEIGHT
+    return mean, deviation
+
+
+@given(st.lists(st.integers(0, 2**40), max_size=20))
+def test_a_group_learns_what_its_exchanges_cost(costs: list[int]) -> None:
+    group = _native.LeaseGroup([], [])
+    for cost in costs:
+        group.learn(cost)
+    mean, deviation = _learned(costs)
+    assert group.mean == mean
+    assert group.expected_nusd(77) == (mean + _DEVIATIONS * deviation if mean else 77)
+
+
+def test_a_hold_gives_back_counts_learns_and_touches_once() -> None:
+    hard, soft = _made(_native.Lease, {"granted": 10, "dry_until": 9.0}), _made(_native.Lease, {"dry_until": 9.0})
+    tally = _native.Tally()
+    group = _native.LeaseGroup([hard], [soft], tally)
+    assert group.hold(11, 3) is None
+    held = group.hold(6, 3)
+    assert held is not None
+    assert (held.charge, held.hard_nusd, held.soft_nusd) == (group, 6, 3)
+    assert (hard.held, soft.held, tally.touched) == (6, 3, [])
+    assert held.settle(4)
+    assert (hard.held, soft.held, hard.spent, soft.spent, group.mean) == (0, 0, 4, 4, 4)
+    assert (hard.dry_until, soft.dry_until) == (0.0, 9.0)
+    group.touch()
+    assert tally.touched == [group]
+    assert group.is_touched
+
+
+def test_a_hold_of_another_generation_only_gives_back() -> None:
+    lease, tally = _made(_native.Lease, {"granted": 10}), _native.Tally()
+    group = _native.LeaseGroup([lease], [], tally)
+    held = group.hold(6, 0)
+    assert held is not None
+    tally.generation += 1
+    assert not held.settle(4)
+    assert (lease.held, lease.spent, tally.touched) == (6, 0, [])
+    assert held.settle(0)
+    assert (lease.held, lease.spent, group.mean, tally.touched) == (0, 0, 0, [group])
+
+
+_STAGE = {"stage": 1, "stage_from": 10, "stage_to": 20, "stage_until_ms": 1000}
+
+
+@pytest.mark.parametrize(
+    ("values", "now_ms", "is_below"),
+    [
+        ({"spent": 4, "others_spent": 6}, 999, True),
+        ({"spent": 19}, 0, True),
+        ({"spent": 9}, 0, False),  # fallen out of its stage: to be looked up
+        ({"spent": 14, "others_spent": 6}, 0, False),
+        ({"spent": 15}, 1000, False),  # a raise begins or ends
+        ({"spent": 15, "stage": 2}, 0, False),
+    ],
+)
+def test_a_group_is_below_a_stage_where_each_is_known_to_be(
+    values: dict[str, int], now_ms: int, is_below: bool
+) -> None:
+    one, other = _made(_native.Lease, _STAGE | values), _made(_native.Lease, _STAGE | {"spent": 12})
+    assert _native.LeaseGroup([one], [other]).is_below(2, now_ms) is is_below
+    assert _native.LeaseGroup([other], [one]).is_below(2, now_ms) is is_below
+
+
+def test_what_nobody_has_looked_up_is_not_known() -> None:
+    assert not _native.LeaseGroup([_native.Lease()], []).is_below(2, 0)
+
+
 def _taken(meters: list[tuple[Any, int]], gauges: list[Any], needs: tuple[int, ...], now: float) -> bool:
     if any(meter.have < needs[kind] for meter, kind in meters) or any(one.in_use >= one.granted for one in gauges):
         return False
@@ -263,6 +344,49 @@ def test_a_full_gauge_refuses_and_nothing_is_taken() -> None:
     assert group.take(1, 0, 0, 0, 7.0)
     assert not group.take(1, 0, 0, 0, 8.0)
     assert (meter.have, meter.used_at, gauge.in_use, gauge.used_at) == (4, 7.0, 1, 7.0)
+
+
+@pytest.mark.parametrize(
+    ("most", "is_retry", "needs"),
+    [(0, False, (1, 600, 100, 500)), (7, False, (1, 107, 100, 7)), (900, True, (0, 600, 100, 500))],
+)
+def test_a_turn_takes_its_prompt_and_the_usual_output(most: int, is_retry: bool, needs: tuple[int, ...]) -> None:
+    meters = [(_made(_native.Meter, {"have": 1000}), kind) for kind in range(4)]
+    gauge = _made(_native.Gauge, {"granted": 1})
+    touched: list[Any] = []
+    group = _native.MeterGroup(meters, [gauge], touched)
+    group.output_tokens = 500
+    assert group.needs(100, most, is_retry=is_retry) == needs
+    taken = group.take_turn(100, most, is_retry, 7.0)
+    assert taken is not None
+    assert taken.limits is group
+    assert (tuple(1000 - one.have for one, _ in meters), gauge.in_use, touched) == (needs, 1, [group])
+    assert group.take_turn(100, most, is_retry, 8.0) is None  # the gauge is full
+    group.is_touched = False
+    touched.clear()
+    taken.settle(120, 660)
+    used = (needs[0], 780, 120, 660)
+    assert (tuple(1000 - one.have for one, _ in meters), gauge.in_use, touched) == (used, 0, [group])
+    assert group.output_tokens == 510  # a sixteenth of the way
+
+
+def test_what_was_never_sent_goes_back_whole() -> None:
+    meter, gauge = _made(_native.Meter, {"have": 9}), _made(_native.Gauge, {"granted": 1})
+    group = _native.MeterGroup([(meter, 1)], [gauge])
+    taken = group.take_turn(9, 0, False, 7.0)
+    assert taken is not None
+    taken.cancel()
+    assert (meter.have, gauge.in_use, group.output_tokens) == (9, 0, 0)
+    assert group.take(1, 9, 0, 0, 7.0)
+    _native.Taken(group, (1, 9, 9, 0)).cancel()  # of what was taken otherwise
+    assert (meter.have, gauge.in_use, group.is_touched) == (9, 0, True)
+
+
+def test_a_failure_says_nothing_of_the_usual_output() -> None:
+    group = _native.MeterGroup([], [])
+    group.output_tokens = 500
+    _native.Taken(group, (1, 0, 0, 0)).settle(10, 0)
+    assert group.output_tokens == 500
 
 
 @pytest.mark.parametrize("kind", [4, 2**40])
@@ -337,6 +461,25 @@ def test_headers_are_those_of_the_least(
     _native.MeterGroup(ours, our_gauges).stamp(headers, now)
     kept = [pair for pair in before if not pair[0].startswith("x-ratelimit-")]
     assert headers == kept + _headers(ours, our_gauges, now)
+
+
+@given(
+    st.lists(st.tuples(_meter, _kinds), max_size=4),
+    st.lists(_gauge, max_size=2),
+    st.lists(st.tuples(_amounts, _rates, _seconds), max_size=8),
+)
+def test_headers_follow_what_changes(
+    meters: list[tuple[dict[str, Any], int]], gauges: list[dict[str, Any]], steps: list[tuple[int, int, float]]
+) -> None:
+    ours = [(_made(_native.Meter, values), kind) for values, kind in meters]
+    our_gauges = [_made(_native.Gauge, values) for values in gauges]
+    group = _native.MeterGroup(ours, our_gauges)
+    for left, amount, now in steps:
+        for one in (*(meter for meter, _ in ours), *our_gauges):
+            one.left, one.amount = left, amount
+        headers: list[tuple[str, str]] = []
+        group.stamp(headers, now)
+        assert headers == _headers(ours, our_gauges, now)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The configuration file: structs that are its reference, and the reader that explains what is wrong."""
 
-from gateway.base.config.budgets import check_cascades, windows_of
+from gateway.base.config.budgets import check_cascades, models_of_cascades, windows_of
 from gateway.base.config.error import ConfigError
 from gateway.base.config.load import (
     Loaded,
@@ -12,26 +12,29 @@ from gateway.base.config.load import (
     parse,
 )
 from gateway.base.config.rates import rates_of
-from gateway.base.config.routing import blocks_of, check_models, unused_blocks
+from gateway.base.config.routing import blocks_of, check_models, models_of_blocks, unused_blocks
 from gateway.base.config.schema import (
     BudgetsConfig,
+    DeploymentConfig,
     GatewayConfig,
     KeyConfig,
     LimitsConfig,
     ModelsConfig,
     PriceConfig,
+    ProbeConfig,
     ProviderConfig,
     ServerConfig,
     TimeoutsConfig,
 )
 from gateway.base.config.sessions import session_rules_of
-from gateway.base.config.value import Place
+from gateway.base.config.value import Place, time_ms
 from gateway.base.config.warning import ConfigWarning
 
 __all__ = [
     "BudgetsConfig",
     "ConfigError",
     "ConfigWarning",
+    "DeploymentConfig",
     "GatewayConfig",
     "KeyConfig",
     "LimitsConfig",
@@ -39,6 +42,7 @@ __all__ = [
     "ModelsConfig",
     "Place",
     "PriceConfig",
+    "ProbeConfig",
     "ProviderConfig",
     "ServerConfig",
     "TimeoutsConfig",
@@ -50,9 +54,12 @@ __all__ = [
     "load_config",
     "load_elsewhere",
     "load_or_kept",
+    "models_of_blocks",
+    "models_of_cascades",
     "parse",
     "rates_of",
     "session_rules_of",
+    "time_ms",
     "unused_blocks",
     "windows_of",
 ]

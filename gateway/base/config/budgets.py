@@ -60,6 +60,13 @@ def windows_of(config: BudgetsConfig, source: str) -> tuple[Window, ...]:
 
 def check_cascades(config: BudgetsConfig, source: str, known: Callable[[str], str | None]) -> None:
     """Raise ConfigError for the first model of a cascade with which `known` has a problem."""
+    for model, where in models_of_cascades(config, source):
+        if problem := known(model):
+            raise where.error(f"is {model!r}: {problem}", "write `provider/model` or an alias, as a request would")
+
+
+def models_of_cascades(config: BudgetsConfig, source: str) -> Iterator[tuple[str, Place]]:
+    """Every model that a cascade names, as it is written, and where."""
     place = Place(source, "$.budgets")
     sections: list[tuple[DowngradeConfig, Place]] = [(config.downgrade, place)]
     for _, _, account, where in accounts_of(config, place):
@@ -67,9 +74,7 @@ def check_cascades(config: BudgetsConfig, source: str, known: Callable[[str], st
         sections += [(cap.downgrade, inner) for _, cap, inner in _parts(account, where)]
     for downgrade, where in sections:
         for i, name in enumerate(downgrade.cascade or ()):
-            if problem := known(name):
-                hint = "write `provider/model` or an alias, as a request would"
-                raise where.at(f"downgrade.cascade[{i}]").error(f"is {name!r}: {problem}", hint)
+            yield name, where.at(f"downgrade.cascade[{i}]")
 
 
 def _parts(account: AccountConfig, place: Place) -> Iterator[tuple[str, CapConfig, Place]]:

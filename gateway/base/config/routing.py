@@ -30,11 +30,15 @@ def blocks_of(config: GatewayConfig, source: str) -> tuple[Block, ...]:
 
 def check_models(config: GatewayConfig, source: str, known: Callable[[str], str | None]) -> None:
     """Raise ConfigError for the first model of a block with which `known` has a problem."""
+    for model, where in models_of_blocks(config, source):
+        if problem := known(model):
+            raise where.error(f"is {model!r}: {problem}", "write `provider/model` or an alias, as a request would")
+
+
+def models_of_blocks(config: GatewayConfig, source: str) -> Iterator[tuple[str, Place]]:
+    """Every model that a block names, as it is written, and where."""
     for name, block in config.routing.items():
-        for model, where in _models(block, Place(source, "$.routing").at(name)):
-            if problem := known(model):
-                hint = "write `provider/model` or an alias, as a request would"
-                raise where.error(f"is {model!r}: {problem}", hint)
+        yield from _models(block, Place(source, "$.routing").at(name))
 
 
 def unused_blocks(config: GatewayConfig, source: str) -> Iterator[ConfigWarning]:
@@ -78,6 +82,7 @@ def _block(name: str, own: BlockConfig, place: Place) -> Block:
         is_sticky=own.sticky_session,
         hedge_ms=own.hedge_ms or 0,
         attempts=own.attempts,
+        retries=own.retries,
         rules=_rules(own, place),
         canary=_split(own.canary, place.at("canary")),
         shadow=_split(own.shadow, place.at("shadow")),

@@ -195,7 +195,7 @@ class NoDeployment(OurFault):
 
 
 class Overloaded(OurFault):
-    """Too many exchanges at once on this worker, or it is draining."""
+    """The worker has too much to do (docs/concepts/overload.md), or it is draining."""
 
     code = "overloaded"
     status = 503

@@ -52,7 +52,7 @@ class Price(Record, frozen=True, omit_defaults=True):
     """What one model at one provider costs, and the limits that the catalogue knows.
 
     `tiers` ascend. `geo_percent` multiplies the token cost where inference was pinned to a region (`us` → 110).
-    0 in a limit means that it is not known.
+    0 in a limit means that it is not known. `notice`: what whoever asks for the model today should be told, such as that it retires soon.
     """
 
     rates: Rates
@@ -63,6 +63,7 @@ class Price(Record, frozen=True, omit_defaults=True):
     context_window_tokens: int = 0
     max_output_tokens: int = 0
     geo_percent: dict[str, int] = {}
+    notice: str = ""
 
 
 def cost_nusd(usage: Usage, price: Price) -> int:

@@ -1,8 +1,13 @@
 """Who is acting: the principal that a virtual key stands for."""
 
+from typing import Literal
+
 from msgspec import Raw
 
 from gateway.base.core.struct import Record
+
+Priority = Literal["interactive", "batch"]
+"""Whose work goes on when the gateway is saturated: a developer waits for `interactive`, nobody for `batch`."""
 
 
 class Principal(Record, frozen=True):
@@ -34,3 +39,4 @@ class Grant(Record, frozen=True):
     allowed_ips: tuple[str, ...] = ()
     route: str = ""
     passes_bearer: bool = False
+    priority: Priority = "interactive"

@@ -6,7 +6,7 @@ them apart. docs/decisions/0001-journal-is-text-lines.md says how lines are chai
 
 from typing import Literal
 
-from msgspec import Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from gateway.base.core.struct import Record
 from gateway.base.core.usage import NO_USAGE, Usage
@@ -52,7 +52,9 @@ class DoneFrame(Record, frozen=True, tag_field="k", tag="done"):
     """The one final record of an exchange. Times in ms and us; money in nano-USD; `ts` is when it began (RFC 3339).
 
     `turn_id` is the client's own id of the turn, empty when it sends none. `retry` is 0 for a turn, n for the nth retry of one
-    (DESIGN: same key, session, turn id and body, and the answer before was an error or cut). `queued_ms` is how long it waited for a rate limit.
+    (DESIGN: same key, session, turn id and body, and the answer before was an error or cut). `queued_ms` is how long it waited for a rate limit. `shed`:
+    its priority and why, where the gateway was too busy for it. `deployment`: which of the provider's, where it has several.
+    `shadow_of`: the exchange that it mirrors, and `compared` how that one went, where it ended first.
     """
 
     request_id: str
@@ -87,6 +89,10 @@ class DoneFrame(Record, frozen=True, tag_field="k", tag="done"):
     turn_id: str = ""
     retry: int = 0
     queued_ms: int = 0
+    shed: str | UnsetType = UNSET
+    deployment: str | UnsetType = UNSET
+    shadow_of: str | UnsetType = UNSET
+    compared: dict[str, str | int | float] | UnsetType = UNSET
 
 
 NOBODY = Raw(b'{"org":"","team":"","user":"","key":"","tags":{},"cost_center":""}')

@@ -36,7 +36,7 @@ class Rule(Record, frozen=True):
 class Block(Record, frozen=True):
     """One routing block. `tries_requested_first`: the model that the client asked for is the first candidate (a `chain`).
 
-    `attempts` is the most deployments that one exchange may ask; `hedge_ms` when `race` starts the next one (0: at once); `zone` by whose
+    `attempts` is the most deployments that one exchange may ask, `retries` how often one of them again after a pause; `hedge_ms` when `race` starts the next one (0: at once); `zone` by whose
     clock rules tell the hour.
     """
 
@@ -51,6 +51,7 @@ class Block(Record, frozen=True):
     canary: Split | None = None
     shadow: Split | None = None
     zone: str = "UTC"
+    retries: int = 1
 
 
 class Facts(Record, frozen=True):
@@ -83,6 +84,10 @@ class Health(Protocol):
 
     def is_closed(self, deployment: str) -> bool:
         """Whether its breaker lets requests through (a half-open one lets a single probe)."""
+        ...
+
+    def is_ailing(self, deployment: str) -> bool:
+        """Whether others should be asked first, though `is_closed` has just said that it may be asked."""
         ...
 
     def first_byte_ms(self, deployment: str) -> float:

@@ -35,6 +35,8 @@ class Board:
         self._words = words
         self.news: deque[Entry] | None = None
         """What was put, for whoever tells other nodes; None where nobody does. The oldest goes when nobody takes it."""
+        self.ahead_ms = 0
+        """How far the clock that all nodes write words by is ahead of this machine's; 0 where nobody tells other nodes."""
 
     def get(self, key: int, now_ms: int) -> int | None:
         """The value of an entry that has not ended."""

@@ -4,6 +4,7 @@ from typing import Protocol
 
 from msgspec import field
 
+from gateway.base.core.principal import Priority
 from gateway.base.core.struct import Record
 
 
@@ -33,6 +34,7 @@ class NewKey(Record, frozen=True):
     route: str = ""
     chatgpt_account: str = ""
     expires_at_ms: int = 0
+    priority: Priority = "interactive"
 
 
 class StoredKey(Record, frozen=True):

@@ -64,6 +64,14 @@ RETRIES = Metric(
     "agentcc_retries_total", "counter", "Exchanges in which a client tried a turn again; refused ones included",
     "exchanges", _EXCHANGE,
 )  # fmt: skip
+SHED = Metric(
+    "agentcc_shed_total", "counter", "Exchanges that were refused because the gateway itself had too much to do", "exchanges",
+    ("priority", "reason"),
+)  # fmt: skip
+HOPS = Metric(
+    "agentcc_hops_total", "counter", "Times that one model served in place of another (from `other`: by policy, not since one "
+    "failed)", "hops", ("from", "to", "reason", "crosses_provider"),
+)  # fmt: skip
 CACHE_HITS = Metric(
     "agentcc_cache_hits_total", "counter", "Exchanges answered from the gateway's cache", "exchanges", _EXCHANGE
 )
@@ -110,6 +118,6 @@ BUDGET_LIMIT = Metric(
 BUILD = Metric("agentcc_build_info", "gauge", "Always 1; the version is a label", "", ("version",))
 
 METRICS: tuple[Metric, ...] = (
-    COST, TOKENS, REQUESTS, RETRIES, CACHE_HITS, CACHE_MISSES, DURATION, FIRST_BYTE, OVERHEAD, RESTARTS, BAD_LINES,
+    COST, TOKENS, REQUESTS, RETRIES, HOPS, SHED, CACHE_HITS, CACHE_MISSES, DURATION, FIRST_BYTE, OVERHEAD, RESTARTS, BAD_LINES,
     LAG, PROJECTION_ERRORS, BUDGET_SPENT, BUDGET_LIMIT, BUILD,
 )  # fmt: skip

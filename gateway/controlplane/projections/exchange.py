@@ -11,7 +11,8 @@ from gateway.controlplane.projections.view import DoneView
 
 Row = tuple[str | int | float | bytearray, ...]
 
-_NO_HOPS = (Raw(b"[]"), Raw(b"null"))
+NO_HOPS = (Raw(b"[]"), Raw(b"null"))
+"""Hops of nearly every exchange."""
 _NO_VERDICTS = (Raw(b'"not_run"'), Raw(b'""'), Raw(b"null"))
 _FREE = ("/count_tokens", "/input_tokens", ":countTokens")
 """What the paths end with that cost nothing (dataplane/flow/route.py; a test compares)."""
@@ -48,7 +49,7 @@ def row_of(done: DoneView, trait: int, session: int, line_hash: str) -> Row:
         done.request_id, epoch_ms(done.ts), trait, bytearray.fromhex(line_hash), session, done.client,
         usage.input_tokens, usage.cache_read_tokens, usage.cache_write_5m_tokens + usage.cache_write_1h_tokens,
         usage.output_tokens, usage.reasoning_tokens, done.cost_nusd,
-        "" if done.hops in _NO_HOPS else bytes(done.hops).decode(),
+        "" if done.hops in NO_HOPS else bytes(done.hops).decode(),
         "" if done.verdicts in _NO_VERDICTS else bytes(done.verdicts).decode(),
         done.latency_ms, done.ttfb_ms, done.overhead_us, done.request_bytes, done.response_bytes,
         done.turn_id, done.retry, done.queued_ms,

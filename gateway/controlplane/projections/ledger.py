@@ -102,11 +102,14 @@ class Ledger:
         return totals
 
     def apply(
-        self, batches: Iterable[Batch], on_read: Callable[[list[Exchange]], None] = lambda exchanges: None
+        self,
+        batches: Iterable[Batch],
+        on_read: Callable[[list[Exchange]], None] = lambda exchanges: None,
+        on_stored: Callable[[list[Exchange]], None] = lambda exchanges: None,
     ) -> Applied:
         """Store `batches` and their positions, all or nothing. A line that cannot be read is counted, not fatal.
 
-        `on_read` gets the exchanges of each batch, new or not, before the transaction has ended.
+        `on_read` gets the exchanges of each batch, new or not, and `on_stored` the new ones, before the transaction has ended.
         """
         applied, tally = Applied(), Tally()
         try:
@@ -115,10 +118,12 @@ class Ledger:
                     self._db.execute("BEGIN IMMEDIATE")
                     (self._last,) = self._db.execute(schema.LAST_EXCHANGE).fetchone()
                 exchanges = self._read(batch, applied)
-                for exchange in self._store(exchanges):
+                stored = list(self._store(exchanges))
+                for exchange in stored:
                     tally.add(exchange.done, exchange.labels)
                     self._sessions.add(exchange)
                 on_read(exchanges)
+                on_stored(stored)
             if self._db.in_transaction:
                 self._finish(applied, tally)
         except BaseException:

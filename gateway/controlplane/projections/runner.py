@@ -11,6 +11,7 @@ from pathlib import Path
 from gateway.base.journal import Follower
 from gateway.base.journal.line import rfc3339
 from gateway.base.telemetry.log import log
+from gateway.controlplane.projections.hops import ProviderHops
 from gateway.controlplane.projections.ledger import Ledger, open_ledger
 from gateway.controlplane.projections.lines import ExchangeLines
 from gateway.controlplane.projections.prometheus import Exporter
@@ -29,6 +30,7 @@ class Projector:
     def __init__(self, directory: str | Path, ledger_path: str | Path, exporter: Exporter) -> None:
         self._directory, self._path, self._exporter = directory, ledger_path, exporter
         self._log_since = rfc3339(time.time() - _LOGGED_BEFORE_START_S)
+        self._hops = ProviderHops(self._log_since)
         self._ledger: Ledger | None = None
         self._follower: Follower | None = None
         self._is_caught_up = threading.Event()
@@ -61,12 +63,13 @@ class Projector:
             self._exporter.start_from(self._ledger.totals())
         lines = ExchangeLines(self._log_since)
         try:
-            applied = self._ledger.apply(self._follower.read(_BATCH_BYTES), lines.add)
+            applied = self._ledger.apply(self._follower.read(_BATCH_BYTES), lines.add, self._hops.add)
             self._follower.move_to(applied.positions.values())
         finally:
             self._exporter.set_lag(self._follower.lag_bytes())
         self._exporter.add(applied.deltas)
         lines.write()
+        self._hops.write()
         for what in applied.bad[:_LOGGED_BAD_LINES]:
             log("error", "journal_line_unreadable", what=what, count=len(applied.bad))
         if applied.read_bytes < _BATCH_BYTES:  # each run was read to its end

@@ -6,11 +6,12 @@ nor reading a line twice can make them differ.
 """
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from math import inf
 
 from gateway.base.telemetry import metrics as m
-from gateway.controlplane.projections.exchange import Labels
+from gateway.controlplane.projections.exchange import NO_HOPS, Labels
+from gateway.controlplane.projections.hops import hops_of, labels_of
 from gateway.controlplane.projections.view import DoneView
 
 Key = tuple[str, tuple[str, ...]]
@@ -52,10 +53,12 @@ class _Group:
 class Tally:
     """Adds up exchanges in groups with the same labels. Keys are made once, at the end: 0.6 us an exchange instead of 5."""
 
-    __slots__ = ("_groups",)
+    __slots__ = ("_groups", "_hops", "_shed")
 
     def __init__(self) -> None:
         self._groups: defaultdict[Labels, _Group] = defaultdict(_Group)
+        self._shed: defaultdict[str, int] = defaultdict(int)
+        self._hops: Counter[tuple[str, ...]] = Counter()
 
     def add(self, done: DoneView, labels: Labels) -> None:
         """Count one finished exchange."""
@@ -72,12 +75,21 @@ class Tally:
             sums[_CACHE[done.cache]] += 1
         if done.retry > 0:
             sums[_RETRIES] += 1
+        if done.shed:
+            self._shed[done.shed] += 1
+        if done.hops not in NO_HOPS:
+            self._hops.update(map(labels_of, hops_of(done)))
         group.durations.append(int(done.latency_ms * 1000 + 0.5))
         group.first_bytes.append(int(done.ttfb_ms * 1000 + 0.5))
         group.overheads.append(done.overhead_us)
 
     def into(self, totals: Totals) -> None:
         """Add what was counted to `totals`."""
+        for hop, count in self._hops.items():
+            totals[m.HOPS.name, hop] += count
+        for shed, count in self._shed.items():
+            priority, _, reason = shed.partition(" ")
+            totals[m.SHED.name, (priority, reason)] += count
         for (provider, model, virtual_key, outcome, dialect), group in self._groups.items():
             labels = (provider or m.NONE, model or m.OTHER, virtual_key or m.NONE)
             sums = group.sums

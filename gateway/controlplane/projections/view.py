@@ -73,6 +73,7 @@ class DoneView(Wire, gc=False):
     turn_id: str = ""
     retry: Count = 0
     queued_ms: Count = 0
+    shed: str = ""
 
 
 decode_done = Decoder(DoneView).decode

@@ -5,6 +5,8 @@ count by size classes instead of their base64; whatever the body only names (fil
 context window. Output: the limit that the client gave, the model's own, or one that we set; times the choices asked for.
 """
 
+from msgspec.structs import replace
+
 from gateway import _native
 from gateway.base.core.errors import GatewayError
 from gateway.base.core.plan import Deployment
@@ -43,40 +45,45 @@ class Reach(Record, frozen=True):
 
     prompt_tokens: int
     output_tokens: int
-    choices: int
     is_clients: bool
     is_known: bool
-    service_tier: str
-    searches: int
+    choices: int = 1
+    service_tier: str = ""
+    searches: int = 0
 
 
-def reach_of(
-    peeked: Peek, dialect: str, path: PathSays, deployment: Deployment, vendor: str, *, has_output: bool
-) -> Reach:
-    """The reach of a request as the client wrote it."""
-    body, price = peeked.body, deployment.price
-    window = price.context_window_tokens if price else 0
-    output = price.max_output_tokens if price else 0
-    asked = peeked.max_output_tokens
+def reach_of_text(peeked: Peek, deployment: Deployment, *, has_output: bool) -> Reach:
+    """The reach of a request whose bytes are text and ask for one answer."""
+    price, asked = deployment.price, peeked.max_output_tokens
+    window, most = (price.context_window_tokens, price.max_output_tokens) if price else (0, 0)
+    tokens = len(peeked.body) + _TEMPLATE_TOKENS
+    if window and tokens > window:
+        tokens = window
+    if not has_output:
+        return Reach(tokens, 0, is_clients=True, is_known=True)
     if asked:
-        output = min(asked, output) if output else asked
-    known, limited = output > 0 or not has_output, asked > 0 or not has_output
-    most = (output or _UNKNOWN_OUTPUT_TOKENS) if has_output else 0
-    if not _ODD.any_in(body):
-        tokens = len(body) + _TEMPLATE_TOKENS
-        return Reach(min(tokens, window) if window else tokens, most, 1, limited, known, "", 0)
+        return Reach(tokens, asked if asked < most or not most else most, is_clients=True, is_known=True)
+    return Reach(tokens, most or _UNKNOWN_OUTPUT_TOKENS, is_clients=False, is_known=most > 0)
+
+
+def is_more_than_text(body: bytes) -> bool:
+    """Whether a request may name media, stored text, several answers or searches: then `reach_of` has to look."""
+    return _ODD.any_in(body)
+
+
+def reach_of(text: Reach, body: bytes, dialect: str, path: PathSays, deployment: Deployment, vendor: str) -> Reach:
+    """The reach of a request as the client wrote it, whatever it names; `text` is what it were if that were only text."""
+    window = deployment.price.context_window_tokens if deployment.price else 0
     spans = _native.scan_object(body, (b"n", b"generationConfig", b"service_tier", *_ELSEWHERE))
     n, config, tier, *elsewhere = [body[a:b] for a, b in zip(spans[::2], spans[1::2], strict=True)]
     if any(value not in (b"", b"null") for value in elsewhere):
-        prompt = window or len(body) + _TEMPLATE_TOKENS
+        prompt = window or text.prompt_tokens
     else:
         prompt = _prompt_tokens(body, dialect, path, vendor, window)
-    return Reach(
+    return replace(
+        text,
         prompt_tokens=prompt,
-        output_tokens=most,
         choices=_count(n) if dialect == "openai.chat" else _count(_member(config, b"candidateCount")),
-        is_clients=limited,
-        is_known=known,
         service_tier=tier[1:-1].decode("utf-8", "replace") if tier[:1] == b'"' else "",
         searches=_MOST_SEARCHES if any(mark in body for mark in _SEARCHES) else 0,
     )

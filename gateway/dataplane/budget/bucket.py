@@ -27,6 +27,7 @@ class Stage(IntEnum):
     """Nothing more: past `pause`, or past the limit of a hard budget."""
 
 
+_LEAST, _MOST = -(1 << 62), 1 << 62
 _STAGE = {"warn": Stage.WARN, "downgrade": Stage.DOWNGRADE, "limit": Stage.OVER, "pause": Stage.SPENT}
 
 
@@ -35,9 +36,8 @@ class Bucket(_native.Lease):
     `is_untold`: the store has not heard of something, or has to be asked again."""
 
     __slots__ = (
-        "account_id", "dry_need_nusd", "dry_until", "first_frames", "is_fresh",
-        "is_ready", "is_tight", "is_untold", "name", "others_spent", "peak_held", "rollover", "rolls_from", "span", "spent_told", "synced_at",
-        "window",
+        "account_id", "dry_need_nusd", "first_frames", "is_fresh", "is_ready", "is_tight", "is_untold", "name", "peak_held",
+        "rollover", "rolls_from", "span", "spent_told", "synced_at", "window",
     )  # fmt: skip
 
     def __init__(self, window: Window, account_id: str, span: Span, first_frames: int) -> None:
@@ -63,25 +63,34 @@ class Bucket(_native.Lease):
         is_rolling = window.rollover_nusd > 0 and window.period != "total"
         last = last_span(window.period, window.zone, self.span.start_ms) if is_rolling else None
         self.rolls_from = bucket_name(window, self.account_id, last) if last else ""
+        self.stage_until_ms = 0
 
     @property
     def sync_every_s(self) -> float:
         """How long the store may not have heard of it."""
         return _TIGHT_SYNC_S if self.is_tight and self.window.is_hard else SYNC_S
 
-    @property
-    def spent_by_all(self) -> int:
-        """What the bucket's exchanges have cost, as far as this worker knows."""
-        return self.others_spent + self.spent
+    def roll_over(self, nusd: int) -> None:
+        """The last period left so much to this one."""
+        if nusd != self.rollover:
+            self.rollover, self.stage_until_ms = nusd, 0
 
     def limit(self, now_ms: int) -> int:
         """The limit in force: raises and rollover included."""
         return self.window.limit_at(now_ms) + min(self.rollover, self.window.rollover_nusd)
 
-    def stage(self, now_ms: int) -> Stage:
-        """Where the bucket stands."""
-        passed = (
-            _STAGE[name] for name, nusd in self.window.thresholds(self.limit(now_ms)) if self.spent_by_all >= nusd
-        )
-        stage = max(passed, default=Stage.OK)
-        return Stage.SPENT if self.window.is_hard and stage is Stage.OVER else stage
+    def stage_at(self, now_ms: int) -> Stage:
+        """Where the bucket stands. Noted with how long it stays so, for `LeaseGroup.is_below`: amounts spent, and the next raise."""
+        window, spent = self.window, self.spent_by_all
+        stage, start, end = Stage.OK, _LEAST, _MOST
+        for name, nusd in window.thresholds(self.limit(now_ms)):
+            if spent < nusd:
+                end = min(end, nusd)
+            else:
+                stage, start = max(stage, _STAGE[name]), max(start, nusd)
+        if window.is_hard and stage is Stage.OVER:
+            stage = Stage.SPENT
+        moments_ms = (at_ms for one in window.raises for at_ms in (one.from_ms, one.until_ms) if at_ms > now_ms)
+        self.stage, self.stage_from, self.stage_to = stage, start, end
+        self.stage_until_ms = min(moments_ms, default=_MOST)
+        return stage

@@ -6,9 +6,9 @@ docs/concepts/rate-limits.md, docs/decisions/0012-rate-limits.md.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Iterable
 from time import perf_counter, time
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 from gateway import _native
@@ -16,7 +16,6 @@ from gateway.base.core.accounts import Accounts
 from gateway.base.core.errors import RateLimited
 from gateway.base.core.principal import Grant
 from gateway.base.core.rate import Rate, RateKind
-from gateway.base.core.usage import USUAL_BYTES_PER_TOKEN, Usage
 from gateway.base.storage import StorageError
 from gateway.base.storage.rates import RateStore, RateTold, SlotTold
 from gateway.base.telemetry.log import log
@@ -28,8 +27,6 @@ Needs = tuple[int, int, int, int]
 
 _KINDS: tuple[RateKind, ...] = ("requests", "tokens", "input_tokens", "output_tokens")
 _FIRST_OUTPUT_TOKENS = 500
-_WEIGHT = 16
-"""A turn moves the usual output by a sixteenth."""
 _ALIVE_S = 2.0
 _GIVING_BACK_S = 0.04
 _GIVING_BACK_TRIES = 2
@@ -41,24 +38,15 @@ _LONG_AGO = -60.0
 """For limiters that are idle whatever they did a moment ago."""
 
 
-class Limits:
+class Limits(_native.MeterGroup):
     """The limiters of one caller with one deployment. Made once per (grant, deployment)."""
 
     __slots__ = (
-        "__weakref__", "dry_needs", "dry_until", "flows", "give_back", "is_touched", "line", "output_tokens", "refused_by", "refused_until",
-        "slots", "stamp", "take", "waiting",
+        "__weakref__", "dry_needs", "dry_until", "flows", "line", "refused_by", "refused_until", "slots", "waiting",
     )  # fmt: skip
 
-    def __init__(self, flows: tuple[tuple[Flow, int], ...], slots: tuple[Slots, ...]) -> None:
+    def __init__(self, flows: tuple[tuple[Flow, int], ...], slots: tuple[Slots, ...], _touched: list[Any]) -> None:
         self.flows, self.slots = flows, slots
-        group = _native.MeterGroup(flows, slots)
-        self.take: Callable[[int, int, int, int, float], bool] = group.take
-        """Take so much (as in Needs) of each lease, or of none; the last is now."""
-        self.give_back: Callable[[int, int, int, int], None] = group.give_back
-        """Put so much back, and free a slot of each."""
-        self.stamp: Callable[[list[tuple[str, str]], float], None] = group.stamp
-        """Replace `x-ratelimit-*` in a list of headers: of each kind by the limiter with the least left."""
-        self.is_touched = False
         self.output_tokens = _FIRST_OUTPUT_TOKENS
         self.line = asyncio.Lock()
         self.waiting = 0
@@ -68,19 +56,10 @@ class Limits:
         self.refused_until = 0.0
         """When `refused_by` may have what was asked, as the store said; the past for slots: nobody knows."""
 
-    def needs(self, request_bytes: int, max_output_tokens: int, *, is_retry: bool) -> Needs:
-        """What an exchange will take, as far as can be told before it is sent. A retried turn is one request."""
-        prompt, output = request_bytes // USUAL_BYTES_PER_TOKEN + 1, self.output_tokens
-        if max_output_tokens:
-            output = min(output, max_output_tokens)
-        return (0 if is_retry else 1), prompt + output, prompt, output
-
-    def force(self, needs: Needs) -> None:
+    def take_unasked(self, needs: Needs) -> None:
         """Take it whatever is left: the store that would say no is not there."""
-        for flow, kind in self.flows:
-            flow.have -= needs[kind]
+        self.force(*needs)
         for slots in self.slots:
-            slots.in_use += 1
             slots.granted = max(slots.granted, slots.in_use)  # the store will hear of them when it is back
 
     def refusal(self, now: float) -> RateLimited:
@@ -95,30 +74,6 @@ class Limits:
         return now < self.dry_until and all(map(int.__ge__, needs, self.dry_needs))
 
 
-class Taken:
-    """What one exchange has taken, until it is settled."""
-
-    __slots__ = ("limits", "needs", "rates")
-
-    def __init__(self, rates: "Rates", limits: Limits, needs: Needs) -> None:
-        self.rates, self.limits, self.needs = rates, limits, needs
-        rates.touch(limits)
-
-    def settle(self, usage: Usage) -> None:
-        """Correct the guess by what the provider counted, and free the slots. Once."""
-        limits, (_, tokens, prompt, output) = self.limits, self.needs
-        used_prompt, used_output = usage.prompt_tokens(), usage.output_tokens
-        if used_output:  # a failure says nothing about what is usual
-            limits.output_tokens += (used_output - limits.output_tokens) // _WEIGHT
-        limits.give_back(0, tokens - used_prompt - used_output, prompt - used_prompt, output - used_output)
-        self.rates.touch(limits)
-
-    def cancel(self) -> None:
-        """Nothing was sent: all of it goes back."""
-        self.limits.give_back(*self.needs)
-        self.rates.touch(self.limits)
-
-
 class Rates:
     """All limiters of one worker."""
 
@@ -128,6 +83,7 @@ class Rates:
         self._flows: dict[str, Flow] = {}
         self._slots: dict[str, Slots] = {}
         self._limits: dict[tuple[int, str], tuple[Grant, Limits]] = {}
+        self._quotas: dict[str, Limits] = {}
         self._touched: list[Limits] = []
         self._alive: WeakSet[Limits] = WeakSet()
         """All that an exchange may still hold, those of past policies too."""
@@ -143,6 +99,7 @@ class Rates:
         """Take the limits of a policy: at the start, and after each reload. What was taken stays taken."""
         self._accounts = accounts
         self._limits.clear()
+        self._quotas.clear()
         self.is_on = bool(accounts.rules)
 
     # === the road ===
@@ -153,28 +110,30 @@ class Rates:
         if found is None:
             if len(self._limits) >= _MOST_LIMITS:
                 self._limits.clear()
-            found = self._limits[id(grant), deployment] = grant, self._new_limits(grant, deployment)
+            matching = self._accounts.matching(grant.principal, deployment)
+            found = self._limits[id(grant), deployment] = grant, self._new_limits(matching)
         limits = found[1]
         return limits if limits.flows or limits.slots else None
 
-    def _new_limits(self, grant: Grant, deployment: str) -> Limits:
+    def quota_of(self, quota: tuple[Rate, ...]) -> Limits:
+        """The limiters of a deployment's own quota, whoever asks it; all of `quota` have the deployment as their `models`."""
+        found = self._quotas.get(quota[0].models)
+        if found is None:
+            found = self._quotas[quota[0].models] = self._new_limits((rate, "") for rate in quota)
+        return found
+
+    def _new_limits(self, matching: Iterable[tuple[Rate, str]]) -> Limits:
         flows: list[tuple[Flow, int]] = []
         slots: list[Slots] = []
-        for rate, account_id in self._accounts.matching(grant.principal, deployment):
+        for rate, account_id in matching:
             if rate.kind == "concurrency":
                 slots.append(_kept(self._slots, Slots(rate, account_id)))
             else:
                 flow = _kept(self._flows, Flow(rate, account_id))
                 flows.append((flow, _KINDS.index(rate.kind)))
-        limits = Limits(tuple(flows), tuple(slots))
+        limits = Limits(tuple(flows), tuple(slots), self._touched)
         self._alive.add(limits)
         return limits
-
-    def touch(self, limits: Limits) -> None:
-        """Note that the store may have to hear of its limiters."""
-        if not limits.is_touched:
-            limits.is_touched = True
-            self._touched.append(limits)
 
     async def obtain(self, limits: Limits, needs: Needs, queue_ms: int, queue_requests: int) -> int:
         """Take what the leases lack, waiting for it up to `queue_ms`; gives how many ms it waited. Raises RateLimited.
@@ -204,7 +163,7 @@ class Rates:
         tries = 0
         while not limits.is_dry(needs, perf_counter()):
             if not self._is_reachable:  # the clock's next sign of life finds out; nobody else waits for a timeout
-                limits.force(needs)
+                limits.take_unasked(needs)
                 return
             async with self._lock:
                 if limits.take(*needs, perf_counter()):
@@ -255,7 +214,7 @@ class Rates:
             limits.is_touched = not (are_flows_quiet and all(one.is_quiet(now) for one in limits.slots))
             if limits.is_touched:
                 warm.append(limits)
-        self._touched = warm
+        self._touched[:] = warm
 
     async def close(self) -> None:
         """Give back what is left, and the store's connections."""

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from time import perf_counter, time
 
+from gateway._native import Hold, Tally
 from gateway.base.core.accounts import Accounts
 from gateway.base.core.budget import Span, Window, bucket_name
 from gateway.base.core.errors import BudgetUnproven
@@ -37,33 +38,6 @@ _LATE_MS = 6 * 3_600_000
 """How long after a period's end its bucket is kept for exchanges that are still open: longer than `timeouts.total_ms` allows."""
 
 
-class Hold:
-    """What one exchange holds until it is settled."""
-
-    __slots__ = ("charge", "hard_nusd", "soft_nusd", "wallet")
-
-    def __init__(self, wallet: "Wallet", charge: Charge, hard_nusd: int, soft_nusd: int) -> None:
-        self.wallet, self.charge, self.hard_nusd, self.soft_nusd = wallet, charge, hard_nusd, soft_nusd
-
-    def settle(self, cost_nusd: int, principal: Principal, deployment: str, at_ms: int) -> None:
-        """Give the hold back and count the cost, under the policy in force now. Once per hold."""
-        charge, wallet = self.charge, self.wallet
-        if wallet.dry:
-            for bucket in wallet.dry.intersection(charge.hard):
-                bucket.dry_until = 0.0
-                wallet.dry.discard(bucket)
-        if not cost_nusd:
-            charge.settle(self.hard_nusd, self.soft_nusd, 0)
-            wallet.touch(charge)
-        elif charge.generation == wallet.generation:
-            charge.settle(self.hard_nusd, self.soft_nusd, cost_nusd)
-            charge.learn(cost_nusd)
-            wallet.touch(charge)
-        else:
-            charge.settle(self.hard_nusd, self.soft_nusd, 0)
-            wallet.spend(wallet.joined(charge, principal, deployment, at_ms), cost_nusd)
-
-
 class Wallet:
     """All buckets of one worker. `written` says how many done frames its run has written."""
 
@@ -79,11 +53,7 @@ class Wallet:
         self._task: asyncio.Task[None] | None = None
         self._said_at = 0.0
         self._is_reachable = True
-        self.generation = 0
-        self.turn = 0
-        self.touched: list[Charge] = []
-        self.dry: set[Bucket] = set()
-        """Those that refused somebody a moment ago: their refusal stands until something is settled."""
+        self._tally = Tally()
         self.is_on = False
         """Whether any exchange can be counted at all."""
 
@@ -116,8 +86,7 @@ class Wallet:
                 bucket.begin(found, self._first_frames(found, bucket.span))
         self._accounts = accounts
         self._charges.clear()
-        self.generation += 1
-        self.turn += 1
+        self._tally.generation += 1
         self.is_on = bool(accounts.rules)
 
     # === the road ===
@@ -143,20 +112,18 @@ class Wallet:
         """Count a cost in the buckets of `charge`."""
         charge.settle(0, 0, cost_nusd)
         charge.learn(cost_nusd)
-        self.touch(charge)
+        charge.touch()
 
-    def touch(self, charge: Charge) -> None:
-        """Note that the store should hear of its buckets."""
-        if not charge.is_touched:
-            charge.is_touched = True
-            self.touched.append(charge)
-            self.turn += 1
+    def settle_anew(self, hold: Hold, cost_nusd: int, principal: Principal, deployment: str, at_ms: int) -> None:
+        """Settle a hold from before a reload: the cost counts under the policy in force now as well."""
+        hold.settle(0)
+        self.spend(self._joined(hold.charge, principal, deployment, at_ms), cost_nusd)
 
-    def joined(self, charge: Charge, principal: Principal, deployment: str, at_ms: int) -> Charge:
+    def _joined(self, charge: Charge, principal: Principal, deployment: str, at_ms: int) -> Charge:
         """The buckets of a hold from before a reload, and those that the policy in force counts it in."""
         now = self._charge(principal, deployment, at_ms)
         buckets = {bucket.name: bucket for bucket in (*charge.buckets, *now.buckets)}
-        return Charge(tuple(buckets.values()), now.until_ms, self.generation)
+        return Charge(tuple(buckets.values()), now.until_ms, self._tally)
 
     def _charge(self, principal: Principal, deployment: str, at_ms: int) -> Charge:
         buckets, until_ms = [], 1 << 62
@@ -164,7 +131,7 @@ class Wallet:
             span = span_at(window.period, window.zone, at_ms)
             until_ms = min(until_ms, span.end_ms)
             buckets.append(self._bucket(window, account_id, span))
-        return Charge(tuple(buckets), until_ms, self.generation)
+        return Charge(tuple(buckets), until_ms, self._tally)
 
     def _bucket(self, window: Window, account_id: str, span: Span) -> Bucket:
         name = bucket_name(window, account_id, span)
@@ -188,8 +155,8 @@ class Wallet:
                     await self._tell(unknown)
         charge.is_known = True
 
-    async def obtain(self, charge: Charge, hard_nusd: int, soft_nusd: int, least_nusd: int) -> int:
-        """Hold hard money that the leases lack: between `least_nusd` and `hard_nusd`; gives how much.
+    async def obtain(self, charge: Charge, hard_nusd: int, soft_nusd: int, least_nusd: int) -> Hold:
+        """Hold hard money that the leases lack: between `least_nusd` and `hard_nusd`.
 
         Raises BudgetExceeded when a bucket cannot give it, BudgetUnproven when a bucket's state is not known.
         """
@@ -200,16 +167,16 @@ class Wallet:
                     raise spent_out(bucket, began_ms, least_nusd)
             is_last = perf_counter() - began > _WAIT_S
             async with self._lock:
-                if charge.take(hard_nusd, soft_nusd):
-                    return hard_nusd
+                if hold := charge.hold(hard_nusd, soft_nusd):
+                    return hold
                 try:
                     told = await self._ask_for(charge, hard_nusd)
-                    if charge.take(hard_nusd, soft_nusd):
-                        return hard_nusd
+                    if hold := charge.hold(hard_nusd, soft_nusd):
+                        return hold
                     if less := self._affordable(told, least_nusd, hard_nusd):
                         told = await self._ask_for(charge, less)
-                        if charge.take(less, soft_nusd):
-                            return less
+                        if hold := charge.hold(less, soft_nusd):
+                            return hold
                 except StorageError as exc:
                     self._store_failed(exc)
                     raise _unproven(charge, "the budget store cannot be reached") from exc
@@ -220,7 +187,6 @@ class Wallet:
                 ):
                     bucket = self._buckets[one.bucket]
                     bucket.dry_need_nusd, bucket.dry_until = least_nusd, perf_counter() + _DRY_S
-                    self.dry.add(bucket)
                     raise spent_out(bucket, began_ms, least_nusd)
             if is_last:
                 raise _unproven(charge, "what it has spent is not known yet")
@@ -243,8 +209,6 @@ class Wallet:
 
     def tick(self, now: float) -> None:
         """Called by the clock some 40 times a second (`now` in `perf_counter()` seconds): sync what is due, in the background."""
-        if self.touched:
-            self.turn += 1
         if self._task is not None and not self._task.done():
             return
         if not self.is_on and not self._leaving:
@@ -255,11 +219,12 @@ class Wallet:
 
     def _due(self, now: float) -> list[Bucket]:
         """Buckets in which something happened or that have idle money; once a second also those with open exchanges."""
-        for charge in self.touched:
+        charges: list[Charge] = self._tally.touched
+        for charge in charges:
             charge.is_touched = False
             for bucket in charge.buckets:
                 bucket.is_untold = True
-        self.touched = []
+        charges.clear()
         due = []
         for bucket in (*self._buckets.values(), *self._leaving.values()):
             silent_s = now - bucket.synced_at
@@ -300,8 +265,11 @@ class Wallet:
     def _forget(self, now_ms: int) -> None:
         """Let go of buckets that nobody will count in any more."""
         self._leaving = {name: one for name, one in self._leaving.items() if one.held or one.free > 0 or one.is_untold}
+        # By the monotonic clock too: a wall clock that jumped ahead may go back, into a period whose charges are still known.
+        long_ago = perf_counter() - _LATE_MS / 1000
         for bucket in list(self._buckets.values()):
-            if bucket.span.end_ms < now_ms - _LATE_MS and not bucket.held and bucket.free <= 0:
+            is_over = bucket.span.end_ms < now_ms - _LATE_MS and bucket.synced_at < long_ago
+            if is_over and not bucket.held and bucket.free <= 0:
                 del self._buckets[bucket.name]
 
     async def _ask_for(self, charge: Charge, hold_nusd: int) -> list[Told]:
@@ -354,9 +322,8 @@ class Wallet:
             bucket.is_ready, bucket.is_tight, bucket.is_fresh = one.is_ready, one.is_tight, False
             bucket.is_untold |= not one.is_ready  # what others have spent, and what rolls over, is not known yet
             if one.is_ready:  # before, the last period may lack what was spent in it
-                bucket.rollover = one.ceiling_nusd - ask.ceiling_nusd
+                bucket.roll_over(one.ceiling_nusd - ask.ceiling_nusd)
             bucket.synced_at = now
-        self.turn += 1
 
     def _store_failed(self, exc: StorageError) -> None:
         if self._is_reachable:

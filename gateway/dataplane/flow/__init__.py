@@ -1,6 +1,7 @@
 """The order of the road, and the building of a policy."""
 
 from gateway.dataplane.flow.assemble import Policy, assemble
+from gateway.dataplane.flow.deployments import ending, providers_of
 from gateway.dataplane.flow.exchange import Headers, Incoming, Reply
 from gateway.dataplane.flow.explain import Explained, Question, explain
 from gateway.dataplane.flow.forward import forward_to_admin
@@ -18,7 +19,9 @@ __all__ = [
     "Reply",
     "Sweep",
     "assemble",
+    "ending",
     "explain",
     "forward_to_admin",
+    "providers_of",
     "served_routes",
 ]

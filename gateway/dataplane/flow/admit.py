@@ -7,6 +7,7 @@ worker has in memory; only a lease that is too small waits for the store.
 from collections.abc import Callable, Coroutine
 from time import perf_counter
 
+from gateway._native import Taken
 from gateway.base.core.errors import GatewayError
 from gateway.base.core.plan import Deployment
 from gateway.base.core.usage import USUAL_BYTES_PER_TOKEN
@@ -14,23 +15,23 @@ from gateway.dataplane.budget import (
     LEAST_OUTPUT_TOKENS,
     Bucket,
     Charge,
-    Hold,
     Limits,
     Needs,
     Rates,
     Reach,
     Stage,
-    Taken,
     Wallet,
     bound_nusd,
+    is_more_than_text,
     payable_tokens,
     quick_bound_nusd,
     reach_of,
+    reach_of_text,
     spent_out,
 )
 from gateway.dataplane.flow.exchange import Exchange
 from gateway.dataplane.flow.route import Route
-from gateway.dataplane.flow.settle import estimated_prompt_tokens
+from gateway.dataplane.flow.settle import estimated_prompt_tokens, hold_nusd
 from gateway.dataplane.providers import vendor_of
 from gateway.dataplane.wire import PathSays, Peek
 
@@ -47,10 +48,10 @@ def admit(
 ) -> tuple[Deployment, Charge | None]:
     """The deployment that the budgets allow, and what it is counted in. Raises BudgetExceeded."""
     now_ms = int(ex.started_at * 1000)
-    stage = charge.stage_at(wallet.turn, now_ms)
+    stage = charge.stage_at(now_ms)
     if stage < Stage.DOWNGRADE:
         return asked, charge
-    wallet.touch(charge)  # nothing else asks the store about a budget that only refuses: it may have been corrected
+    charge.touch()  # nothing else asks the store about a budget that only refuses: it may have been corrected
     bucket = charge.worst(now_ms)
     if not bucket.window.is_hard or stage is not Stage.SPENT:
         found = _downgraded(ex, wallet, asked, charge, stage, resolve, now_ms)
@@ -66,11 +67,12 @@ def _downgraded(
 ) -> tuple[Deployment, Charge | None] | None:
     """The first cheaper model that may serve, where a budget wants one; else None. Past `pause` only a budget of a model can be left."""
     for bucket in charge.buckets:
-        if bucket.stage(now_ms) < Stage.DOWNGRADE:
+        its_stage = bucket.stage_at(now_ms)
+        if its_stage < Stage.DOWNGRADE:
             continue
         rule = bucket.window.cascade
         is_small = estimated_prompt_tokens(ex, USUAL_BYTES_PER_TOKEN) < rule.max_input_tokens
-        if not rule.cascade or (bucket.stage(now_ms) < Stage.OVER and not is_small):
+        if not rule.cascade or (its_stage < Stage.OVER and not is_small):
             continue
         if stage is Stage.SPENT and not bucket.window.models:
             return None
@@ -82,7 +84,7 @@ def _downgraded(
             if found.name == asked.name or _is_dearer(found, asked):
                 continue
             its = wallet.charge_for(ex.grant, found.name, now_ms) if ex.grant else None
-            if its is not None and its.stage_at(wallet.turn, now_ms) is Stage.SPENT:
+            if its is not None and its.stage_at(now_ms) is Stage.SPENT:
                 continue
             _note(ex, asked, found, bucket)
             return found, its
@@ -120,18 +122,19 @@ def pace(ex: Exchange, rates: Rates, peeked: Peek) -> Coroutine[None, None, None
     limits = ex.limits = rates.limits_of(grant, deployment.name)
     if limits is None:
         return None
+    prompt_tokens, most = ex.request_bytes // USUAL_BYTES_PER_TOKEN + 1, peeked.max_output_tokens
     is_retry = ex.attempt is not None and ex.attempt.retry > 0
-    needs = limits.needs(ex.request_bytes, peeked.max_output_tokens, is_retry=is_retry)
-    if not limits.waiting and limits.take(*needs, perf_counter()):
-        ex.taken = Taken(rates, limits, needs)
-        return None
-    return _queue(ex, rates, limits, needs)
+    if not limits.waiting:
+        ex.taken = limits.take_turn(prompt_tokens, most, is_retry, perf_counter())
+        if ex.taken is not None:
+            return None
+    return _queue(ex, rates, limits, limits.needs(prompt_tokens, most, is_retry=is_retry))
 
 
 async def _queue(ex: Exchange, rates: Rates, limits: Limits, needs: Needs) -> None:
     policy = ex.policy
     ex.queued_ms = await rates.obtain(limits, needs, policy.queue_ms, policy.queue_requests)
-    ex.taken = Taken(rates, limits, needs)
+    ex.taken = Taken(limits, needs)
 
 
 def hold(
@@ -145,23 +148,18 @@ def hold(
     deployment = ex.deployment
     assert deployment is not None
     sunk = ex.course.sunk_nusd if ex.course is not None else 0
-    expected = ex.hold_nusd = charge.expected_nusd(ex.hold_nusd) + sunk
+    expected = ex.hold_nusd = charge.expected_nusd(0 if charge.mean else hold_nusd(ex, peeked.max_output_tokens)) + sunk
     if not charge.hard:
-        charge.take(0, expected)
-        ex.hold = Hold(wallet, charge, 0, expected)
+        ex.hold = charge.hold(0, expected)
         return None
-    dialect = route.dialect.name
-    reach = reach_of(
-        peeked,
-        dialect,
-        PathSays(route.model, route.is_stream),
-        deployment,
-        vendor_of(deployment.provider.name, deployment.model),
-        has_output=route.resource not in _WITHOUT_OUTPUT,
-    )
+    reach = reach_of_text(peeked, deployment, has_output=route.resource not in _WITHOUT_OUTPUT)
+    if is_more_than_text(peeked.body):
+        path, vendor = PathSays(route.model, route.is_stream), vendor_of(deployment.provider.name, deployment.model)
+        reach = reach_of(reach, peeked.body, route.dialect.name, path, deployment, vendor)
     bound = quick_bound_nusd(reach, deployment) + sunk
-    if charge.take(bound, expected):
-        ex.hold, ex.reach = Hold(wallet, charge, bound, expected), reach
+    ex.hold = charge.hold(bound, expected)
+    if ex.hold is not None:
+        ex.reach = reach
         if not reach.is_known:
             ex.output_limit = reach.output_tokens
         return None
@@ -177,9 +175,9 @@ async def _obtain(
     least = most
     if not reach.is_clients:
         least = bound_nusd(reach, deployment, min(LEAST_OUTPUT_TOKENS, reach.output_tokens)) + sunk_nusd
-    got = await wallet.obtain(charge, most, expected_nusd, least)
-    ex.hold, ex.reach = Hold(wallet, charge, got, expected_nusd), reach
-    if got < most:
-        ex.output_limit = payable_tokens(reach, deployment, got - sunk_nusd)
+    ex.hold = held = await wallet.obtain(charge, most, expected_nusd, least)
+    ex.reach = reach
+    if held.hard_nusd < most:
+        ex.output_limit = payable_tokens(reach, deployment, held.hard_nusd - sunk_nusd)
     elif not reach.is_known:
         ex.output_limit = reach.output_tokens

@@ -16,10 +16,12 @@ from gateway.dataplane.wire import Dialect, Family, family_of, named_session
 if TYPE_CHECKING:
     import asyncio
 
+    from gateway._native import Hold, Taken
     from gateway.base.core.plan import Deployment
-    from gateway.dataplane.budget import Attempt, Hold, Limits, Reach, Taken
+    from gateway.dataplane.budget import Attempt, Limits, Reach
     from gateway.dataplane.flow.assemble import Policy
     from gateway.dataplane.flow.course import Course
+    from gateway.dataplane.flow.thoughts import Thoughts
 
 Headers = list[tuple[str, str]]
 _GONE: Any = None
@@ -117,12 +119,22 @@ class Exchange(Struct, eq=False):
     limits: "Limits | None" = None
     taken: "Taken | None" = None
     """What it has taken of its rate limits."""
+    quota: "Taken | None" = None
+    """What it has taken of the quota of its deployment, where that has one."""
     queued_ms: int = 0
+    shed: str = ""
+    """Its priority and why, where the worker is too busy for it."""
     output_limit: int = 0
     """The output tokens that a hard budget can pay for, where the client set no limit; else 0."""
     course: "Course | None" = None
     """Its way through a plan of several deployments."""
+    thoughts: "Thoughts | None" = None
+    """What is known of the signed thoughts in its history; only where it has a course."""
     hops: "list[dict[str, str]]" = []
+    shadow_of: str = ""
+    """The request id of the exchange that it mirrors."""
+    compared: "dict[str, str | int | float] | None" = None
+    """How that one went, once it has ended."""
     request_bytes: int = 0
     response_bytes: int = 0
     counted_bytes: int = 0

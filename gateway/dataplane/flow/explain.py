@@ -52,6 +52,9 @@ class Explained(Record, frozen=True):
 class _Well:
     """Health of which nothing is known, and nothing bad."""
 
+    def is_ailing(self, deployment: str) -> bool:
+        return False
+
     def is_closed(self, deployment: str) -> bool:
         return True
 
@@ -82,8 +85,12 @@ def explain(policy: Policy, question: Question) -> Explained:
             raise ModelForbidden(f"the key may not use `{found.name}`", model=found.name)
         return found
 
-    if way is None or not route.is_turn:
-        return Explained("", "", "", facts, Plan(()), ())
+    if not route.is_turn:
+        way = None
+    if way is None:
+        if not resolve(facts.model).accounts:
+            return Explained("", "", "", facts, Plan(()), ())
+        way = policy.one_model
     block, rule = way.block, way.rules.choose(facts)
     plan = policy.planner.plan(
         facts,
@@ -93,7 +100,7 @@ def explain(policy: Policy, question: Question) -> Explained:
         health=_Well(),
         now_s=int(question.at_s),
         dice=_NO_CANARY,
-        requested=resolve(facts.model) if block.tries_requested_first else None,
+        requested=resolve(facts.model) if rule is None and block.tries_requested_first else None,
         rule=rule,
         is_full=True,
     )

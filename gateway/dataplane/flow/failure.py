@@ -1,7 +1,18 @@
 """What the native client's failures are to the client: the error's class, and its words."""
 
 from gateway import _native
-from gateway.base.core.errors import ConnectFailed, ResponseTooLarge, TimedOut, UpstreamFault, UpstreamProtocolError
+from gateway.base.core.errors import (
+    BudgetExceeded,
+    ConnectFailed,
+    GatewayError,
+    ModelForbidden,
+    RateLimited,
+    ResponseTooLarge,
+    TimedOut,
+    Unsupported,
+    UpstreamFault,
+    UpstreamProtocolError,
+)
 
 NEVER_SENT = frozenset({"connect", "dns", "tls", "timeout_connect"})
 """Failures before the request left: they cost nothing."""
@@ -29,6 +40,24 @@ def may_move(status: int, fault: str, said: bytes = b"") -> bool:
     if fault:
         return fault not in _STAYING and not (said and _CLIENTS_FAULT.any_in(said))
     return status >= 500 or status in _MOVING
+
+
+_PASSING = frozenset({429, 500, 502, 503, 504, 529})
+_PASSING_FAULTS = frozenset({"connect", "reset", "in_band", "timeout_connect", "timeout_first_byte", "timeout_idle"})
+
+
+def may_retry(status: int, fault: str) -> bool:
+    """Whether the same deployment may serve a moment later, after a failure that `may_move`."""
+    return fault in _PASSING_FAULTS if fault else status in _PASSING
+
+
+def may_serve_elsewhere(error: GatewayError) -> bool:
+    """Whether another deployment may take what one refuses: it has no translation for it, or cannot be reached with such a login, or a budget or
+    a limit of this model is used up. What is said of the whole account is said of every model.
+    """
+    if isinstance(error, BudgetExceeded | RateLimited):
+        return bool(error.details.get("models"))
+    return isinstance(error, Unsupported | ModelForbidden)
 
 
 _FAULTS: dict[str, type[UpstreamFault]] = {

@@ -29,14 +29,19 @@ def stamp(headers: Headers, ex: Exchange, cost_nusd: int) -> Headers:
             ("x-agentcc-provider", deployment.provider.name),
             ("x-agentcc-cache", "bypass"),
         )
+        if deployment.price is not None and deployment.price.notice:
+            headers.append(("x-agentcc-warning", deployment.price.notice))
+        if deployment.provider.account is not None:
+            headers.append(("x-agentcc-deployment", deployment.provider.account.name))
+    now = perf_counter()
     headers += (
         ("x-agentcc-cost", usd(cost_nusd)),
-        ("x-agentcc-latency-ms", f"{(perf_counter() - ex.started) * 1000:.1f}"),
+        ("x-agentcc-latency-ms", f"{(now - ex.started) * 1000:.1f}"),
         ("x-agentcc-request-id", ex.request_id),
         ("x-agentcc-policy-version", ex.policy.version),
     )
     if ex.limits is not None:  # ours in place of the provider's
-        ex.limits.stamp(headers, perf_counter())
+        ex.limits.stamp(headers, now)
     if ex.queued_ms:
         headers.append(("x-agentcc-queued-ms", str(ex.queued_ms)))
     if ex.drops:

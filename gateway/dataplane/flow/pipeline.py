@@ -16,6 +16,7 @@ from gateway.base.core.errors import (
     GatewayError,
     ModelForbidden,
     Overloaded,
+    RateLimited,
     ResponseTooLarge,
 )
 from gateway.base.core.ids import RequestIds
@@ -25,41 +26,35 @@ from gateway.base.storage.board import Board
 from gateway.base.storage.leases import LeaseStore
 from gateway.base.storage.rates import RateStore
 from gateway.base.telemetry.log import log
-from gateway.dataplane.budget import Charge, Rates, Wallet
+from gateway.dataplane.budget import Charge, Rates, Stage, Wallet
 from gateway.dataplane.flow import refuse
 from gateway.dataplane.flow.admit import admit, hold, pace
 from gateway.dataplane.flow.assemble import Policy
-from gateway.dataplane.flow.course import Course
-from gateway.dataplane.flow.exchange import ClientLeft, Exchange, Headers, Incoming, Reply, new_exchange
+from gateway.dataplane.flow.attempts import Attempts, give_up
+from gateway.dataplane.flow.dispatch import pass_through, send_translated
+from gateway.dataplane.flow.exchange import ClientLeft, Exchange, Incoming, Reply, new_exchange
 from gateway.dataplane.flow.fetch import Fetched, Fetcher
 from gateway.dataplane.flow.headers import stamp
 from gateway.dataplane.flow.models import list_gemini_models, list_models, one_model
 from gateway.dataplane.flow.outgoing import (
-    connection_of,
     passed_body,
-    provider_credentials,
-    provider_url,
     refuse_repeats,
-    wants_array,
 )
 from gateway.dataplane.flow.planning import Planning
+from gateway.dataplane.flow.quota import take_quota
 from gateway.dataplane.flow.recorder import Journal, Recorder
 from gateway.dataplane.flow.relay import Relay
 from gateway.dataplane.flow.route import Route, dialect_of_path, find_route
 from gateway.dataplane.flow.session import Sessions
-from gateway.dataplane.flow.settle import Spend, hold_nusd, write_done, write_open
-from gateway.dataplane.flow.translate import counted, moved, read_turn, translate, translated_headers, translated_url
-from gateway.dataplane.flow.translated import TranslatedRelay
+from gateway.dataplane.flow.settle import hold_nusd, write_done
+from gateway.dataplane.flow.shedding import Shedding
+from gateway.dataplane.flow.translate import counted, moved, read_turn, translate
 from gateway.dataplane.identity import allows, credential
-from gateway.dataplane.routing import RetryBudget
-from gateway.dataplane.upstream import UpstreamClient, for_provider
-from gateway.dataplane.wire import TRACE, Peek, Translation, wanted
+from gateway.dataplane.upstream import UpstreamClient
+from gateway.dataplane.wire import TRACE, Peek, wanted
 from gateway.dataplane.wire.decode import decoded
 
 _T = TypeVar("_T")
-_WINDOW_BYTES = 1 << 20
-"""What the native client reads ahead of the event loop for one answer."""
-
 _OFF_LOOP_BYTES = 1 << 20
 _TRACED = _native.Needles([TRACE])
 _DAY_S = 86_400
@@ -99,17 +94,16 @@ class Pipeline:
         self.now = perf_counter()
         self.open_exchanges: dict[str, Exchange] = {}
         self.unfinished_bytes = 0
+        self.shedding = Shedding(policy.limits, self.open_exchanges)
         self.is_draining = False
         self.draining_since = 0.0
         self.is_expecting: Callable[[], bool] = bool
         """Whether requests whose headers are here will yet come; the edge that reads bodies ahead knows."""
         self._idle = asyncio.Event()
-        self._new_id = RequestIds(run_id).new
+        self.new_id = RequestIds(run_id).new
         self._clients: dict[str, UpstreamClient] = {}
         self._fetcher = Fetcher(loop)
-        self._retries = RetryBudget()
-        self._moves: set[asyncio.Task[Exchange]] = set()
-        """Exchanges on their way to the next deployment: the loop itself keeps no task alive."""
+        self.attempts = Attempts(self)
 
     def use(self, policy: Policy) -> None:
         """Swap in a reloaded policy."""
@@ -122,11 +116,11 @@ class Pipeline:
 
         Waits only for the body: a request whose body is here (`Incoming.is_here`) and small is served without a pause.
         """
-        ex = new_exchange(self._new_id(), incoming, reply, self.policy)
+        ex = new_exchange(self.new_id(), incoming, reply, self.policy)
         self.open_exchanges[ex.request_id] = ex
-        return self._run(ex, self._walk)
+        return self.run(ex, self._walk)
 
-    async def _run(self, ex: Exchange, step: Callable[[Exchange], Awaitable[None]]) -> Exchange:
+    async def run(self, ex: Exchange, step: Callable[[Exchange], Awaitable[None]]) -> Exchange:
         """A stretch of the road. However it fails, the client gets one answer and the exchange one record."""
         try:
             try:
@@ -149,67 +143,6 @@ class Pipeline:
             if ex.relay is None:
                 self.end(ex)
         return ex
-
-    def fall_back(self, ex: Exchange, reason: str, spend: Spend, give_up: Callable[[], None]) -> bool:
-        """Ask the plan's next deployment in place of the one that failed for `reason`, having cost `spend`; False where none can be asked.
-
-        `give_up` tells the client of the failure, should the next one not even be sent.
-        """
-        course, failed = ex.course, ex.deployment
-        if course is None or failed is None or course.is_last or ex.is_settled or not self._may_ask_next(course):
-            return False
-        course.spent_nusd = spend[1]
-        course.sunk_nusd += spend[1]
-        course.at += 1
-        course.failed, course.relay, course.reason, course.give_up = failed, ex.relay, reason, give_up
-        _let_go(ex)
-        ex.relay = course
-        task = self.loop.create_task(self._run(ex, self._again))
-        self._moves.add(task)
-        task.add_done_callback(self._moves.discard)
-        return True
-
-    def _may_ask_next(self, course: Course) -> bool:
-        """One failover to a deployment that is well is what an outage needs; more are rationed (RetryBudget)."""
-        left = course.plan.attempts[course.at + 1 :]
-        is_first = course.failed is None
-        if is_first and any(self.planning.health.is_closed(one.deployment.name) for one in left):
-            return True
-        return self._retries.spend()
-
-    async def _again(self, ex: Exchange) -> None:
-        """Ask the deployment whose turn it is; where it cannot be asked, the next; where none can, tell of the failure that began it."""
-        course = ex.course
-        assert course is not None
-        assert course.failed is not None
-        peeked = course.peeked
-        assert peeked is not None
-        while True:
-            if ex.has_left:
-                raise ClientLeft
-            self.planning.begin(course)
-            ex.output_limit, ex.reach, ex.drops = 0, None, ""
-            told = len(ex.hops)
-            ex.hops.append({"from": course.failed.name, "to": course.deployment.name, "reason": course.reason})
-            try:
-                await self._ask(ex, course.route, peeked, course.deployment, perf_counter())
-            except GatewayError:
-                del ex.hops[told:]  # a budget may have added another model's
-                _let_go(ex)
-                if course.is_last or ex.interrupted_by is not None:
-                    self._give_up(ex, course)
-                    return
-                course.at += 1
-            else:
-                if course.is_last:
-                    course.peeked = None
-                return
-
-    def _give_up(self, ex: Exchange, course: Course) -> None:
-        assert course.give_up is not None
-        ex.deployment, ex.relay = course.failed, course.relay
-        course.sunk_nusd -= course.spent_nusd  # it is in the spend of `give_up`
-        course.give_up()
 
     def end(self, ex: Exchange) -> None:
         """Nothing more will be sent to the client of `ex`. A second call does nothing."""
@@ -250,6 +183,8 @@ class Pipeline:
         if route.kind != "exchange":
             self._catalogue(ex, route)
             return
+        if len(self.open_exchanges) > self.shedding.calm:
+            self.shedding.check(ex)
 
         # parse
         if not incoming.is_here:
@@ -269,17 +204,15 @@ class Pipeline:
 
         # plan (guard comes before it)
         self.sessions.recognise(ex, route, peeked)
-        if policy.ways:
+        if policy.is_planned:
             resolve = partial(self._deployment, ex, route)
             ex.course = self.planning.course(ex, route, peeked, self.wallet, resolve)
         if ex.course is not None:
-            self._retries.earn()
-            deployment = ex.course.deployment
+            await self.attempts.begin(ex, ex.course, began)
         else:
-            deployment = self._deployment(ex, route, ex.model_requested)
-        await self._ask(ex, route, peeked, deployment, began)
+            await self.ask(ex, route, peeked, self._deployment(ex, route, ex.model_requested), began)
 
-    async def _ask(self, ex: Exchange, route: Route, peeked: Peek, deployment: Deployment, began: float) -> None:
+    async def ask(self, ex: Exchange, route: Route, peeked: Peek, deployment: Deployment, began: float) -> None:
         """Admit, hold, dispatch: ask one deployment. From the dispatch on its relay owns the exchange."""
         policy, grant = ex.policy, ex.grant
         assert grant is not None
@@ -287,25 +220,37 @@ class Pipeline:
         # admit
         charge: Charge | None = None
         if self.wallet.is_on and route.is_billable:
-            charge = self.wallet.charge_for(grant, deployment.name, int(ex.started_at * 1000))
-            if charge is not None:
+            now_ms = int(ex.started_at * 1000)
+            charge = self.wallet.charge_for(grant, deployment.name, now_ms)
+            if charge is not None and not (charge.is_known and charge.is_below(Stage.DOWNGRADE, now_ms)):
                 if not charge.is_known:  # this worker has just met one of its buckets
                     await self._waited(ex, self.wallet.ask_about(charge))
                 deployment, charge = admit(ex, self.wallet, deployment, charge, partial(self._deployment, ex, route))
+        if deployment.accounts:  # a budget's choice
+            deployment = self.planning.one_of(ex, route, peeked, self.wallet, deployment)
         ex.deployment = deployment
         if self.rates.is_on and route.is_billable and (queueing := pace(ex, self.rates, peeked)) is not None:
-            await (self._watched(ex, queueing) if policy.queue_ms else self._waited(ex, queueing))
+            if ex.shadow_of:
+                queueing.close()
+                raise RateLimited("a shadow takes no place in a queue")
+            await (self.watched(ex, queueing) if policy.queue_ms else self._waited(ex, queueing))
+        account = deployment.provider.account
+        if account is not None and account.quota and route.is_billable:
+            asking = take_quota(ex, self.rates, deployment, account, peeked)
+            if asking is not None:
+                await self._waited(ex, asking)
 
         # hold
-        ex.hold_nusd = hold_nusd(ex, peeked.max_output_tokens) if route.is_billable else 0
-        if charge is not None and (waiting := hold(ex, self.wallet, charge, route, peeked)) is not None:
+        if charge is None:
+            ex.hold_nusd = hold_nusd(ex, peeked.max_output_tokens) if route.is_billable else 0
+        elif (waiting := hold(ex, self.wallet, charge, route, peeked)) is not None:
             await self._waited(ex, waiting)
         size = len(peeked.body)
         if deployment.dialect == route.dialect.name:
             outgoing, drop_usage_chunk = passed_body(route, peeked, deployment, ex.output_limit)
-            if _TRACED.any_in(outgoing):
+            if _TRACED.any_in(outgoing) or (ex.thoughts is not None and ex.thoughts.foreign_to(deployment)):
                 outgoing, ex.drops = await self._off_loop(ex, size, moved, ex, route, outgoing, deployment, policy)
-            self._pass_through(ex, route, deployment, outgoing, began, drop_usage_chunk=drop_usage_chunk)
+            pass_through(self, ex, route, deployment, outgoing, began, drop_usage_chunk=drop_usage_chunk)
             return
         if not route.is_billable and (count := await self._off_loop(ex, size, counted, route, peeked)) is not None:
             self._answer(ex, count)
@@ -318,7 +263,7 @@ class Pipeline:
             fetched = await self._fetched(ex, urls)
             size += sum(len(data) for _, data in fetched.values())
         translation = await self._off_loop(ex, size, translate, ex, route, turn, fetched, deployment, policy)
-        self._translated(ex, route, deployment, translation, began)
+        send_translated(self, ex, route, deployment, translation, began)
 
     def _deployment(self, ex: Exchange, route: Route, model: str) -> Deployment:
         """What serves `model` for this client and key. Raises GatewayError."""
@@ -352,9 +297,9 @@ class Pipeline:
     async def _fetched(self, ex: Exchange, urls: list[str]) -> Fetched:
         """What the request names by URL."""
         limits = ex.policy.limits
-        return await self._watched(ex, self._fetcher.fetch(urls, limits.fetch_bytes, is_private=limits.fetch_private))
+        return await self.watched(ex, self._fetcher.fetch(urls, limits.fetch_bytes, is_private=limits.fetch_private))
 
-    async def _watched(self, ex: Exchange, awaitable: Awaitable[_T]) -> _T:
+    async def watched(self, ex: Exchange, awaitable: Awaitable[_T]) -> _T:
         """`_waited`, for what may take long: from here on the client is watched."""
         if not ex.is_watched:
             ex.is_watched = True
@@ -368,73 +313,6 @@ class Pipeline:
         else:
             ex.has_left = True
             ex.interrupt(ClientLeft())
-
-    def _pass_through(
-        self, ex: Exchange, route: Route, deployment: Deployment, body: bytes, began: float, *, drop_usage_chunk: bool
-    ) -> None:
-        """The provider speaks the client's dialect: its own bytes go on."""
-        incoming, provider = ex.incoming, deployment.provider
-        is_raw = wants_array(route, incoming)
-        relay = Relay(self, ex, self.client(provider.ca_file), is_billable=route.is_billable, is_raw=is_raw)
-        headers = for_provider(incoming.headers(), provider_credentials(ex, deployment), connection_of(incoming))
-        url = provider_url(deployment, route.resource, incoming.query)
-        self._dispatch(ex, relay, url, headers, body, began, drop_usage_chunk=drop_usage_chunk, collect=not is_raw)
-
-    def _translated(
-        self, ex: Exchange, route: Route, deployment: Deployment, translation: Translation, began: float
-    ) -> None:
-        """The provider speaks another dialect."""
-        incoming, is_stream = ex.incoming, translation.is_stream
-        ex.is_stream = is_stream
-        ex.drops = translation.report.header()
-        is_raw = wants_array(route, incoming)
-        relay = TranslatedRelay(self, ex, self.client(deployment.provider.ca_file), translation, is_raw=is_raw)
-        url = translated_url(deployment, is_stream=is_stream)
-        headers = translated_headers(incoming, deployment, is_stream=is_stream)
-        headers.extend(provider_credentials(ex, deployment))
-        self._dispatch(ex, relay, url, headers, translation.body, began, drop_usage_chunk=False, collect=True)
-
-    def _dispatch(
-        self,
-        ex: Exchange,
-        relay: Relay,
-        url: str,
-        headers: Headers,
-        body: bytes,
-        began: float,
-        *,
-        drop_usage_chunk: bool,
-        collect: bool,
-    ) -> None:
-        """Send the request upstream; from here on the relay owns the exchange."""
-        policy, client = ex.policy, relay.client
-        assert ex.deployment is not None
-        if ex.deployment.provider.sign is not None:
-            headers += ex.deployment.provider.sign("POST", url, headers, body, time())
-        write_open(ex, self.recorder)
-        if ex.attempt is not None and (ex.course is None or not ex.course.failed):
-            ex.attempt.begun(int(time() * 1000))
-        if ex.course is not None:
-            ex.course.sent_at = perf_counter()
-        ex.overhead += perf_counter() - began
-        ex.relay = relay
-        ex.reply.on_sent = relay.on_sent
-        try:
-            relay.upstream = client.start(
-                relay,
-                "POST",
-                url,
-                headers,
-                body,
-                relay.dialect.tap,
-                drop_usage_chunk=drop_usage_chunk,
-                collect=collect,
-                timeouts=policy.timeouts,
-                max_response_bytes=policy.limits.max_response_bytes,
-                window_bytes=_WINDOW_BYTES,
-            )
-        except ValueError as exc:
-            relay.on_failed("connect", str(exc), None)
 
     def _catalogue(self, ex: Exchange, route: Route) -> None:
         policy, grant = ex.policy, ex.grant
@@ -462,13 +340,13 @@ class Pipeline:
 
     async def _refuse(self, ex: Exchange, error: GatewayError) -> None:
         """Record and answer a refusal or a fault of ours before anything was sent upstream."""
-        outcome: Outcome = "refused" if error.status < 500 else "error"
+        outcome: Outcome = "refused" if error.status < 500 or ex.shed else "error"
         relay, course = ex.relay, ex.course
         if isinstance(relay, Relay):
             relay.on_bug(error)
             return
         if course is not None and course.give_up is not None:
-            self._give_up(ex, course)
+            give_up(ex, course)
             return
         ex.waits_for = None  # a second cancellation would take the answer with it
         if not ex.incoming.is_here:
@@ -545,16 +423,6 @@ class Pipeline:
         for client in self._clients.values():
             client.close()
         self._fetcher.close()
-
-
-def _let_go(ex: Exchange) -> None:
-    """Give back the hold and the place in the rate limits of an attempt that has failed; the next one's hold counts what it may have cost."""
-    if ex.hold is not None and ex.grant is not None:
-        ex.hold.settle(0, ex.grant.principal, ex.deployment.name if ex.deployment else "", 0)
-        ex.hold = None
-    if ex.taken is not None:
-        ex.taken.cancel()
-        ex.taken = None
 
 
 def _read(body: bytes, encoding: str, route: Route, policy: Policy) -> Peek:

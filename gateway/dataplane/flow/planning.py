@@ -1,10 +1,11 @@
 """Plan: which deployments an exchange may ask, and in which order. Gathers the facts; what follows from them is routing's to say."""
 
 from collections.abc import Iterable
+from functools import partial
 from random import random
 from time import perf_counter, time
 
-from gateway.base.core.errors import NoDeployment
+from gateway.base.core.errors import GatewayError, NoDeployment
 from gateway.base.core.period import minute_of_week
 from gateway.base.core.plan import Deployment
 from gateway.base.core.route import Block, Facts, Plan
@@ -15,13 +16,15 @@ from gateway.dataplane.flow.admit import Resolve
 from gateway.dataplane.flow.assemble import Policy, Way
 from gateway.dataplane.flow.course import Course
 from gateway.dataplane.flow.exchange import Exchange
+from gateway.dataplane.flow.homes import Homes
+from gateway.dataplane.flow.outputs import Outputs
+from gateway.dataplane.flow.rejected import rejected
 from gateway.dataplane.flow.route import Route
 from gateway.dataplane.flow.settle import estimated_prompt_tokens
-from gateway.dataplane.routing import BoardHealth, verdict_of
+from gateway.dataplane.flow.thoughts import KEPT_MS, Memory, reader_of
+from gateway.dataplane.routing import REJECTIONS, BoardHealth, verdict_of
 from gateway.dataplane.wire import Peek, has_images, has_tools, step_of
 
-_STUCK_MS = 6 * 3_600_000
-"""How long a session stays where it moved, after its last turn there."""
 _BY_THE_CLOCK = frozenset({"minute", "hour", "weekday"})
 _NO_FALLBACK = "x-agentcc-no-fallback"
 _RATED_S = 0.2
@@ -36,20 +39,34 @@ class Planning:
         self._board = board
         self._seed = int.from_bytes(key[:8])
         self._names: dict[int, str] = {}
-        self.health = BoardHealth(board, self._word, lambda: int(time() * 1000))
+        self._memory = Memory(board, self._seed)
+        self._outputs = Outputs()
+        self._homes = Homes(board, self._seed)
+        self.health = BoardHealth(board, self._word, lambda: int(time() * 1000) + board.ahead_ms)
 
     def course(self, ex: Exchange, route: Route, peeked: Peek, wallet: Wallet, resolve: Resolve) -> Course | None:
         """The way by the block of the exchange's key; None where there is no block. Raises GatewayError when nothing can serve it."""
         grant, policy = ex.grant, ex.policy
         assert grant is not None
-        way = policy.way_of(grant)
-        if way is None or not route.is_turn:
-            return None
+        way = policy.way_of(grant) if route.is_turn else None
+        if way is None:
+            if not resolve(ex.model_requested).accounts:
+                return None
+            way = policy.one_model
         block = way.block
-        requested = resolve(ex.model_requested) if block.tries_requested_first else None
+        requested, refusal = _requested(ex.model_requested, resolve) if block.tries_requested_first else (None, None)
         facts = self._facts(ex, route, peeked, way, wallet, requested)
         rule = way.rules.choose(facts)
+        if rule is None and refusal is not None:
+            raise refusal
         session = self._session(ex)
+        stuck_to = self._stuck_to(ex, policy) if block.is_sticky else ""
+        thoughts = ex.thoughts = self._memory.recall(ex, route, peeked.body)
+        maker = prefers = ""
+        if thoughts is not None:
+            is_asked_first = rule is None and block.tries_requested_first
+            prefers = reader_of(ex, thoughts, route, peeked.body, is_asked_first=is_asked_first)
+            maker = "" if stuck_to else thoughts.model
         plan = policy.planner.plan(
             facts,
             block,
@@ -61,20 +78,50 @@ class Planning:
             session_dice=session / (1 << 64) if session else None,
             requested=requested,
             rule=rule,
-            stuck_to=self._stuck_to(session, policy) if block.is_sticky else "",
+            stuck_to=stuck_to or maker,
+            account_of=partial(self._homes.of, session, policy.providers),
+            prefers=prefers,
+            learned_output_tokens=self._outputs.usual(grant.principal.key, ex.model_requested),
         )
         if not plan.attempts:
             raise _nobody(plan, block)
         if ex.incoming.header(_NO_FALLBACK):
             plan = Plan(plan.attempts[:1], plan.refused, plan.rule)
-        course = Course(plan, route, peeked, is_sticky=block.is_sticky)
+        course = Course(plan, route, peeked, is_sticky=block.is_sticky, retries=block.retries)
         self.begin(course)
         first = plan.attempts[course.at]
-        if requested is None or first.deployment.name != requested.name:
-            asked = requested.name if requested is not None else ex.model_requested
-            passed_over = (one.reason for one in plan.refused if one.model == asked)
-            ex.hops.append({"from": asked, "to": first.deployment.name, "reason": next(passed_over, first.reason)})
+        asked = requested.name if requested is not None else ex.model_requested
+        if first.deployment.name != asked:
+            passed_over = (
+                one.reason for one in plan.refused if one.model == asked or one.model.startswith(f"{asked}@")
+            )
+            why = "affinity" if maker and first.reason == "sticky" else first.reason
+            ex.hops.append({"from": asked, "to": first.deployment.id, "reason": next(passed_over, why)})
         return course
+
+    def one_of(self, ex: Exchange, route: Route, peeked: Peek, wallet: Wallet, model: Deployment) -> Deployment:
+        """The deployment that is asked for `model` in place of what was planned: a budget wants it, and its provider has several. Raises NoDeployment."""
+        grant, policy, session = ex.grant, ex.policy, self._session(ex)
+        assert grant is not None
+        plan = policy.planner.plan(
+            self._facts(ex, route, peeked, policy.one_model, wallet, model),
+            policy.one_model.block,
+            resolve=lambda _name: model,
+            scope=(route.dialect.name, grant.models),
+            health=self.health,
+            now_s=int(ex.started_at),
+            dice=random(),
+            session_dice=session / (1 << 64) if session else None,
+            requested=model,
+            account_of=partial(self._homes.of, session, policy.providers),
+        )
+        if not plan.attempts:
+            raise _nobody(plan, policy.one_model.block)
+        if ex.course is None:
+            ex.course = Course(plan, route, peeked, is_sticky=False)
+            self.begin(ex.course)
+            return ex.course.deployment
+        return plan.attempts[0].deployment
 
     def begin(self, course: Course) -> None:
         """Go on to the first attempt, from where the course is, whose breaker lets it through; the last one is asked anyway.
@@ -83,7 +130,7 @@ class Planning:
         """
         course.is_told = False
         while True:
-            generation = self.health.begin(course.deployment.name)
+            generation = self.health.begin(course.deployment.id)
             if generation is not None or course.is_last:
                 course.generation = generation or 0
                 return
@@ -91,14 +138,14 @@ class Planning:
 
     def note_limits(self, ex: Exchange, status: int, headers: Iterable[tuple[str, str]]) -> int:
         """What an answer's headers say of the provider's rate limits; gives the milliseconds of its Retry-After."""
-        return self.health.limits(ex.deployment.name, status, headers) if ex.deployment is not None else 0
+        return self.health.limits(ex.deployment.id, status, headers) if ex.deployment is not None else 0
 
     def answered(self, ex: Exchange) -> None:
         """The first content of an answer is here: its breaker need not wait for the end of a long stream."""
         course = ex.course
         if course is not None and not course.is_told and ex.deployment is not None:
             course.is_told = True
-            self.health.tell(ex.deployment.name, course.generation, "ok", random())
+            self.health.tell(ex.deployment.id, course.generation, "ok", random())
 
     def failed(
         self, ex: Exchange, status: int, fault: str, headers: Iterable[tuple[str, str]], *, is_theirs: bool
@@ -107,8 +154,10 @@ class Planning:
         if ex.course is None or ex.deployment is None:
             return
         after_ms = self.note_limits(ex, status, headers) if status else 0
+        if status in REJECTIONS and ex.grant is not None and not ex.grant.passes_bearer:
+            after_ms = max(after_ms, rejected(ex.deployment, self.health, status))
         verdict = "failed" if fault == "in_band" and is_theirs else verdict_of(status, fault)
-        self.health.tell(ex.deployment.name, ex.course.generation, verdict, random(), after_ms)
+        self.health.tell(ex.deployment.id, ex.course.generation, verdict, random(), after_ms)
 
     def served(self, ex: Exchange, usage: Usage, *, is_ok: bool) -> None:
         """An attempt went well, or nobody knows (its client left, we refused): the session stays where it moved."""
@@ -116,23 +165,30 @@ class Planning:
         if course is None or deployment is None:
             return
         if not course.is_told:
-            self.health.tell(deployment.name, course.generation, "ok" if is_ok else "unknown", random())
+            self.health.tell(deployment.id, course.generation, "ok" if is_ok else "unknown", random())
         if not is_ok:
             return
+        if ex.grant is not None and usage.output_tokens:
+            self._outputs.learn(ex.grant.principal.key, ex.model_requested, usage.output_tokens)
+        if ex.thoughts is not None:
+            self._memory.keep(ex, ex.thoughts, deployment)
         seconds = perf_counter() - course.sent_at - ex.ttfb_us / 1e6
         rate = usage.output_tokens / seconds if seconds > _RATED_S else 0.0
         self.health.took(deployment.name, ex.ttfb_us / 1000, rate)
         if course.stays:
             self._stay(ex, deployment.name)
+        if deployment.provider.account is not None:
+            self._homes.keep(self._session(ex), deployment.provider)
 
     def _stay(self, ex: Exchange, deployment: str) -> None:
-        session = self._session(ex)
-        if session:
+        place = self._place(ex)
+        if place:
             now_ms = int(time() * 1000)
-            self._board.put(session, self._word(deployment.encode()) >> 1, now_ms + _STUCK_MS, now_ms)
+            self._board.put(place, self._word(deployment.encode()) >> 1, now_ms + KEPT_MS, now_ms)
 
-    def _stuck_to(self, session: int, policy: Policy) -> str:
-        found = self._board.get(session, int(time() * 1000)) if session else None
+    def _stuck_to(self, ex: Exchange, policy: Policy) -> str:
+        place = self._place(ex)
+        found = self._board.get(place, int(time() * 1000)) if place else None
         if found is None:
             return ""
         if found not in self._names:
@@ -144,14 +200,20 @@ class Planning:
             return 0
         return self._word(f"session\0{ex.grant.principal.key}\0{ex.session_id}".encode())
 
+    def _place(self, ex: Exchange) -> int:
+        """Of a session that asks for this model: agents have a small one for titles, and their users change their minds."""
+        session = self._session(ex)
+        return self._word(f"place\0{session}\0{ex.model_requested}".encode()) if session else 0
+
     def _word(self, data: bytes) -> int:
         return board_key(data, self._seed)
 
     def _facts(
         self, ex: Exchange, route: Route, peeked: Peek, way: Way, wallet: Wallet, requested: Deployment | None
     ) -> Facts:
-        """What is expensive to tell is told where a rule names it."""
+        """What is expensive to tell is told where a rule names it, or a model may not be able to serve it."""
         grant, named = ex.grant, way.rules.facts
+        lacks = way.lacks | ex.policy.lacks(requested) if requested is not None else way.lacks
         assert grant is not None
         who = grant.principal
         dialect = route.dialect.name
@@ -166,13 +228,21 @@ class Planning:
             user=who.user,
             tags=who.tags,
             is_stream=ex.is_stream,
-            has_tools=has_tools(peeked.body) if "has_tools" in named else False,
-            has_images=has_images(peeked.body) if "has_images" in named else False,
+            has_tools=has_tools(peeked.body) if "has_tools" in named or "tools" in lacks else False,
+            has_images=has_images(peeked.body) if "has_images" in named or "images" in lacks else False,
             input_tokens=estimated_prompt_tokens(ex, USUAL_BYTES_PER_TOKEN),
             max_output_tokens=peeked.max_output_tokens,
             budget_used=_budget_used(ex, wallet, requested) if "budget_used" in named else 0.0,
             minute=minute_of_week(ex.started_at, way.block.zone) if _BY_THE_CLOCK & named else 0,
         )
+
+
+def _requested(model: str, resolve: Resolve) -> tuple[Deployment | None, GatewayError | None]:
+    """What serves the model that the client asked for, or why nothing does: a rule may send the request elsewhere."""
+    try:
+        return resolve(model), None
+    except GatewayError as error:
+        return None, error
 
 
 def _budget_used(ex: Exchange, wallet: Wallet, requested: Deployment | None) -> float:
@@ -185,9 +255,10 @@ def _budget_used(ex: Exchange, wallet: Wallet, requested: Deployment | None) -> 
 
 def _nobody(plan: Plan, block: Block) -> NoDeployment:
     why = ", ".join(f"{one.model} ({one.reason})" for one in plan.refused) or "it has no candidates"
+    whose = f"model of routing block `{block.name}`" if block.name else "deployment of the model"
     after = {"retry_after_s": plan.retry_after_s} if plan.retry_after_s else {}
     return NoDeployment(
-        f"no model of routing block `{block.name}` can serve this request now: {why}",
+        f"no {whose} can serve this request now: {why}",
         rule=plan.rule or block.name,
         **after,
     )

@@ -5,7 +5,6 @@ settles first and sends the last byte after.
 """
 
 import traceback
-from collections.abc import Callable
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -27,15 +26,15 @@ from gateway.dataplane.flow.answer import (
     response_id,
 )
 from gateway.dataplane.flow.exchange import Exchange
-from gateway.dataplane.flow.failure import NEVER_SENT, fault_of, may_move
-from gateway.dataplane.flow.gather import NOBODY, Gather
+from gateway.dataplane.flow.failure import NEVER_SENT, fault_of
+from gateway.dataplane.flow.gather import Gather
 from gateway.dataplane.flow.headers import stamp, stream_headers
+from gateway.dataplane.flow.held import flush, moves, moves_body, moves_end, released
 from gateway.dataplane.flow.leftover import LONGEST_S, MOMENT_S, Leftover
 from gateway.dataplane.flow.settle import NOTHING, Spend, cost_of, estimated_usage, most_output_tokens, write_done
 from gateway.dataplane.upstream import Captures, Headers, UpstreamClient, for_client
 from gateway.dataplane.wire import CODECS, DIALECTS, provider_error
 from gateway.dataplane.wire.anthropic_messages import ANTHROPIC_MESSAGES
-from gateway.dataplane.wire.opening import opening_of, opening_of_body
 
 if TYPE_CHECKING:
     from gateway.dataplane.flow.pipeline import Pipeline
@@ -83,7 +82,7 @@ class Relay:
         self.is_ended_by_us: GatewayError | None = None
         self.is_moved = False
         """Another deployment is asked in place of this one."""
-        may_move = ex.course is not None and not ex.course.is_last and not is_raw
+        may_move = ex.course is not None and ex.course.may_go_on and not is_raw
         self.held: list[bytes] | None = [] if may_move else None
         """What of a stream says nothing yet, for as long as another deployment may answer in its place; None: all goes on at once."""
         self.head: tuple[int, Headers] | None = None
@@ -100,7 +99,7 @@ class Relay:
         ex.ttfb_us = ttfb_us
         if status >= _ERROR:
             give_up = partial(self._pass_error, status, headers, body)
-            if not self.moves(f"upstream_{status}", NOTHING, give_up, status=status, headers=headers):
+            if not moves(self, f"upstream_{status}", NOTHING, give_up, status=status, headers=headers):
                 give_up()
             return
         if ex.course is not None:
@@ -110,20 +109,11 @@ class Relay:
             error = UpstreamProtocolError(
                 f"the provider answered {status} without the stream that was asked for", upstream_status=status
             )
-            self._end_with(error, "upstream_error", spend, f"upstream_{status}")
+            self.end_with(error, "upstream_error", spend, f"upstream_{status}")
             return
-        if spend[2] == "exact" or ex.course is None or not self._moves_body(status, headers, body, spend):
+        passes = partial(self._pass_whole, status, headers, body, spend, began) if ex.course is not None else None
+        if spend[2] == "exact" or passes is None or not moves_body(self, body, spend, passes):
             self._pass_whole(status, headers, body, spend, began)
-
-    def _moves_body(self, status: int, headers: Headers, body: bytes, spend: Spend) -> bool:
-        """Whether another deployment is asked in place of one whose good status was no answer: a proxy's page, an error, half a text."""
-        opening = opening_of_body(self.dialect.name, body)
-        if opening == "content":
-            return False
-        give_up = partial(self._pass_whole, status, headers, body, spend, perf_counter())
-        if opening == "error":
-            return self.moves("upstream_failed", NOTHING, give_up, fault="in_band", said=body)
-        return self.moves(UpstreamProtocolError.code, spend, give_up, fault="protocol")
 
     def _pass_whole(self, status: int, headers: Headers, body: bytes, spend: Spend, began: float) -> None:
         ex = self.ex
@@ -142,7 +132,7 @@ class Relay:
         headers, body = plain_error(headers, body)
         if ex.is_committed:
             fault = CODECS[self.dialect.name].read_error(status, dict(headers), body)
-            self._end_with(provider_error(fault, self.dialect.name, self._provider()), "upstream_error", NOTHING, code)
+            self.end_with(provider_error(fault, self.dialect.name, self.provider), "upstream_error", NOTHING, code)
             return
         ex.response_bytes = len(body)
         write_done(ex, self.pipeline.recorder, status=status, outcome="upstream_error", error_code=code)
@@ -185,11 +175,11 @@ class Relay:
             return
         self.ex.ttfb_us = ttfb_us
         error = UpstreamProtocolError(
-            f"provider `{self._provider()}` answered with an event stream, which was not asked for; ask it for a stream"
+            f"provider `{self.provider}` answered with an event stream, which was not asked for; ask it for a stream"
         )
         spend = self.spend_of(captures)
-        give_up = partial(self._end_with, error, "upstream_error", spend, error.code)
-        if not self.moves(error.code, spend, give_up, fault="protocol"):
+        give_up = partial(self.end_with, error, "upstream_error", spend, error.code)
+        if not moves(self, error.code, spend, give_up, fault="protocol"):
             give_up()
 
     def on_data(self, data: bytes) -> None:
@@ -199,7 +189,7 @@ class Relay:
         if self.events_left:
             self.count_events(data)
         if self.held is not None:
-            if not (data := self.released(data)):
+            if not (data := released(self, data)):
                 return
             self.send_head()
         ex = self.ex
@@ -223,7 +213,7 @@ class Relay:
             return  # what came before it was held back, so it would be a lie
         if captures[0] == "failed" and self.held is not None:
             give_up = partial(self._last_of_failure, data, captures)
-            if self.moves("upstream_failed", NOTHING, give_up, fault="in_band", said=captures[4], is_open=True):
+            if moves(self, "upstream_failed", NOTHING, give_up, fault="in_band", said=captures[4], is_open=True):
                 return
         self._pass_terminal(data, captures)
 
@@ -232,7 +222,7 @@ class Relay:
         self.finish()
 
     def _pass_terminal(self, data: bytes, captures: Captures) -> None:
-        self.flush()
+        flush(self)
         ex = self.ex
         spend = self.spend_of(captures, data)
         ex.response_bytes += len(data)
@@ -243,23 +233,18 @@ class Relay:
 
     def on_end(self, captures: Captures) -> None:
         """The provider's EOF: the end, or a cut when the dialect's terminal event is missing."""
-        if self.held is not None and not self.ex.is_settled and not (captures[7] and captures[0] != "failed"):
-            is_failed = captures[0] == "failed"
-            spend = NOTHING if is_failed else self.estimate(captures)
-            reason, fault = ("upstream_failed", "in_band") if is_failed else ("cut", "reset")
-            if self.moves(reason, spend, partial(self._ended, captures), fault=fault, said=captures[4]):
-                return
-        self._ended(captures)
+        if self.held is None or not moves_end(self, captures, partial(self._ended, captures)):
+            self._ended(captures)
 
     def _ended(self, captures: Captures) -> None:
-        self.flush()
+        flush(self)
         dialect = self.dialect
         if self.ex.is_settled:
             self.finish()
             return
         spend = self.spend_of(captures)
         if self.is_ended_by_us is not None:
-            self._end_with(self.is_ended_by_us, "cut", spend, self.is_ended_by_us.code)
+            self.end_with(self.is_ended_by_us, "cut", spend, self.is_ended_by_us.code)
             return
         is_failed = captures[0] == "failed"
         if self.raw is not None:
@@ -272,8 +257,8 @@ class Relay:
             self._record_end(spend, is_failed=is_failed)
             self.finish()
             return
-        error = UpstreamProtocolError(f"provider `{self._provider()}` ended its answer before it was complete")
-        self._end_with(error, "cut", self.estimate(captures), "cut")
+        error = UpstreamProtocolError(f"provider `{self.provider}` ended its answer before it was complete")
+        self.end_with(error, "cut", self.estimate(captures), "cut")
 
     def on_failed(self, code: str, message: str, captures: Captures | None) -> None:
         """The request failed at some point, or we cancelled it."""
@@ -296,9 +281,9 @@ class Relay:
         if captures is not None and captures[0] == "failed" and self.is_ended_by_us is None:
             self.on_end(captures)  # the provider has said why before it closed the connection: nothing is to be added
             return
-        error = self.is_ended_by_us or fault_of(code, message, self._provider())
-        give_up = partial(self._end_with, error, "cut" if self.has_begun else "upstream_error", spend, error.code)
-        if not self.moves(code, spend, give_up, fault=code):
+        error = self.is_ended_by_us or fault_of(code, message, self.provider)
+        give_up = partial(self.end_with, error, "cut" if self.has_begun else "upstream_error", spend, error.code)
+        if not moves(self, code, spend, give_up, fault=code):
             give_up()
 
     def on_bug(self, exc: Exception) -> None:
@@ -306,69 +291,9 @@ class Relay:
         log("error", "bug", request_id=self.ex.request_id, error=repr(exc), trace=traceback.format_exception(exc)[-3:])
         error = Bug("the gateway failed on this exchange; its log has the cause")
         try:
-            self._end_with(error, "error", self.estimate(None), error.code)
+            self.end_with(error, "error", self.estimate(None), error.code)
         finally:
             self.finish()  # whatever else fails, the exchange must not stay open
-
-    # === another deployment in its place ===
-
-    def moves(
-        self,
-        reason: str,
-        spend: Spend,
-        give_up: Callable[[], None],
-        *,
-        status: int = 0,
-        fault: str = "",
-        headers: Headers | None = None,
-        said: bytes | None = None,
-        is_open: bool = False,
-    ) -> bool:
-        """Tell how the attempt failed; whether another deployment is asked in place of it: never once content has gone to the client.
-
-        `status` of an answer or `fault` of the native client (`in_band`: an error in the stream, `said`). `is_open`: more of it may come.
-        """
-        ex, pipeline = self.ex, self.pipeline
-        if ex.course is None or self.is_client_gone or self.is_ended_by_us is not None:
-            return False
-        is_theirs = may_move(status, fault, said or b"")
-        pipeline.planning.failed(ex, status, fault, headers or [], is_theirs=is_theirs)
-        if ex.response_bytes or not is_theirs:
-            return False
-        self.is_moved = pipeline.fall_back(ex, reason, spend, give_up)
-        if self.is_moved and is_open:
-            self.client.hand_over(self.upstream, NOBODY)
-            self.client.cancel(self.upstream)
-        return self.is_moved
-
-    def released(self, data: bytes) -> bytes:
-        """What may go on to the client now, with all that was held; nothing while that says nothing, or tells of a failure."""
-        assert self.held is not None
-        assert self.ex.dialect is not None
-        self.held.append(data)
-        opening = opening_of(self.ex.dialect.name, data)
-        if opening == "unreadable":
-            error = UpstreamProtocolError(f"provider `{self._provider()}` sent an event that cannot be read")
-            spend = self.estimate(None)
-            give_up = partial(self._end_with, error, "cut", spend, error.code)
-            if not self.moves(error.code, spend, give_up, fault="protocol", is_open=True):
-                opening = "content"  # then it is the client's to judge
-        if opening != "content":
-            return b""
-        data = b"".join(self.held)
-        self.held = None
-        return data
-
-    def flush(self) -> None:
-        """Send what was held: nobody else will answer."""
-        if self.held is None:
-            return
-        held, self.held = b"".join(self.held), None
-        self.send_head()
-        if held:
-            self.ex.response_bytes += len(held)
-            self.first = self.first or held
-            self.ex.reply.write(held)
 
     # === the client and the clock ===
 
@@ -434,7 +359,7 @@ class Relay:
         code = "upstream_failed" if is_failed else ""
         write_done(self.ex, self.pipeline.recorder, status=_OK, outcome=outcome, error_code=code, spend=spend)
 
-    def _end_with(self, error: GatewayError, outcome: Outcome, spend: Spend, code: str) -> None:
+    def end_with(self, error: GatewayError, outcome: Outcome, spend: Spend, code: str) -> None:
         """Settle with an error and tell the client: as the whole answer, or as the stream's one terminal event."""
         ex, recorder = self.ex, self.pipeline.recorder
         if ex.is_settled:
@@ -534,5 +459,7 @@ class Relay:
             return gemini_array.usage_of(b"".join(self.raw))
         return reported_usage(self.dialect, captures, terminal)
 
-    def _provider(self) -> str:
+    @property
+    def provider(self) -> str:
+        """The name of who answers."""
         return self.ex.deployment.provider.name if self.ex.deployment else "none"

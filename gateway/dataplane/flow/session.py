@@ -56,11 +56,16 @@ class Sessions:
             ex.attempt = self._retries.attempt(key, ex.session_id, ex.turn_id, peeked.body, most, now_ms)
 
     def _derived(self, key: str, route: Route, body: bytes) -> str:
-        parts = _PARTS.get(route.dialect.name)
-        if parts is None or not route.is_turn:
-            return ""
-        digest = _native.conversation_digest(body, *parts, self._seed)
+        digest = conversation_of(route, body, self._seed)
         if digest is None:
             return ""
         named = blake2b(digest + key.encode(), key=self._key, digest_size=_ID_BYTES)
         return f"derived-{named.hexdigest()}"
+
+
+def conversation_of(route: Route, body: bytes, seed: int) -> bytes | None:
+    """A hash that all turns of a conversation share; None where there is none."""
+    parts = _PARTS.get(route.dialect.name)
+    if parts is None or not route.is_turn:
+        return None
+    return _native.conversation_digest(body, *parts, seed)

@@ -8,11 +8,13 @@ unseen; under a hard budget, whose promise is proven, all that the request can h
 from datetime import UTC, datetime
 from time import perf_counter, time
 
+from msgspec import UNSET
 from msgspec.json import Encoder
+from msgspec.structs import replace
 
+from gateway._native import Taken
 from gateway.base.core.record import CostBasis, DoneFrame, NextFrame, OpenFrame, Outcome
 from gateway.base.core.usage import NO_USAGE, Usage
-from gateway.dataplane.budget import Taken
 from gateway.dataplane.flow.exchange import Exchange
 from gateway.dataplane.flow.recorder import Recorder
 
@@ -108,7 +110,11 @@ def write_open(ex: Exchange, recorder: Recorder) -> None:
     deployment = ex.deployment
     assert deployment is not None
     assert ex.dialect is not None
-    frame = NextFrame if ex.course is not None and ex.course.at else OpenFrame
+    frame, hold = OpenFrame, ex.hold.hard_nusd if ex.reach is not None and ex.hold is not None else ex.hold_nusd
+    if ex.course is not None:
+        hold += ex.course.beside_nusd
+        if ex.course.is_further:
+            frame = NextFrame
     recorder.write_open(
         _encode(
             frame(
@@ -120,7 +126,7 @@ def write_open(ex: Exchange, recorder: Recorder) -> None:
                 ex.model_requested,
                 deployment.name,
                 deployment.provider.name,
-                ex.hold.hard_nusd if ex.reach is not None and ex.hold is not None else ex.hold_nusd,
+                hold,
                 ex.policy.version,
                 ex.session_basis,
                 ex.turn_id,
@@ -145,47 +151,55 @@ def write_done(
     ex.is_settled = True
     deployment = ex.deployment
     usage, cost, basis = spend if ex.course is None else ex.course.total(spend)
-    recorder.write_done(
-        _encode(
-            DoneFrame(
-                ex.request_id,
-                _timestamps.text(ex.started_at),
-                ex.session_id,
-                ex.principal,
-                ex.dialect.name if ex.dialect else "",
-                ex.incoming.method,
-                ex.incoming.path[:200],
-                ex.client,
-                ex.model_requested[:200],
-                deployment.name if deployment else "none",
-                deployment.provider.name if deployment else "none",
-                status,
-                outcome,
-                error_code,
-                usage,
-                cost,
-                basis,
-                ex.policy.price_version,
-                ex.hops,
-                "not_run",
-                ex.policy.version,
-                round((perf_counter() - ex.started) * 1000, 3),
-                ex.ttfb_us / 1000,
-                int(ex.overhead * 1_000_000),
-                ex.request_bytes,
-                ex.response_bytes,
-                ex.is_stream,
-                "bypass",
-                ex.session_basis,
-                ex.turn_id,
-                ex.attempt.retry if ex.attempt is not None else 0,
-                ex.queued_ms,
-            )
-        )
+    frame = DoneFrame(
+        ex.request_id,
+        _timestamps.text(ex.started_at),
+        ex.session_id,
+        ex.principal,
+        ex.dialect.name if ex.dialect else "",
+        ex.incoming.method,
+        ex.incoming.path[:200],
+        ex.client,
+        ex.model_requested[:200],
+        deployment.name if deployment else "none",
+        deployment.provider.name if deployment else "none",
+        status,
+        outcome,
+        error_code,
+        usage,
+        cost,
+        basis,
+        ex.policy.price_version,
+        ex.hops,
+        "not_run",
+        ex.policy.version,
+        round((perf_counter() - ex.started) * 1000, 3),
+        ex.ttfb_us / 1000,
+        int(ex.overhead * 1_000_000),
+        ex.request_bytes,
+        ex.response_bytes,
+        ex.is_stream,
+        "bypass",
+        ex.session_basis,
+        ex.turn_id,
+        ex.attempt.retry if ex.attempt is not None else 0,
+        ex.queued_ms,
+        ex.shed or UNSET,
+        deployment.provider.account.name if deployment and deployment.provider.account else UNSET,
     )
+    if ex.shadow_of:
+        frame = replace(frame, shadow_of=ex.shadow_of, compared=ex.compared or UNSET)
+    recorder.write_done(_encode(frame))
     _settle_hold(ex, recorder, cost)
+    if ex.course is not None:
+        for branch in ex.course.beside:
+            let_go(branch)
+        if ex.course.compared is not None:
+            ex.course.compared.update(_result(frame))
     if ex.taken is not None:
         _settle_rates(ex.taken, outcome, usage)
+    if ex.quota is not None:
+        _settle_rates(ex.quota, outcome, usage)
     if ex.course is not None and recorder.planning is not None and outcome not in {"upstream_error", "cut"}:
         recorder.planning.served(ex, usage, is_ok=outcome == "ok")
     if ex.attempt is not None and outcome != "refused":
@@ -196,12 +210,37 @@ def write_done(
             ex.attempt.failed(now_ms)
 
 
+def _result(frame: DoneFrame) -> dict[str, str | int | float]:
+    """What a shadow's record says of the exchange beside its own fields of the same names."""
+    return {
+        "model_used": frame.model_used,
+        "outcome": frame.outcome,
+        "output_tokens": frame.usage.output_tokens,
+        "cost_nusd": frame.cost_nusd,
+        "latency_ms": frame.latency_ms,
+        "ttfb_ms": frame.ttfb_ms,
+    }
+
+
+def let_go(ex: Exchange) -> None:
+    """Give back the hold and the place in the rate limits of an attempt that has failed; what it may have cost is booked with the one that served."""
+    if ex.hold is not None:
+        ex.hold.settle(0)
+        ex.hold = None
+    if ex.taken is not None:
+        ex.taken.cancel()
+        ex.taken = None
+    if ex.quota is not None:
+        ex.quota.cancel()
+        ex.quota = None
+
+
 def _settle_rates(taken: Taken, outcome: Outcome, usage: Usage) -> None:
     """What was refused on a later stage has taken nothing."""
     if outcome == "refused":
         taken.cancel()
     else:
-        taken.settle(usage)
+        taken.settle(usage.prompt_tokens(), usage.output_tokens)
 
 
 def _settle_hold(ex: Exchange, recorder: Recorder, cost: int) -> None:
@@ -209,6 +248,8 @@ def _settle_hold(ex: Exchange, recorder: Recorder, cost: int) -> None:
     held, deployment, grant = ex.hold, ex.deployment, ex.grant
     if held is not None and grant is not None:
         ex.hold = None
-        held.settle(cost, grant.principal, deployment.name if deployment else "", int(ex.started_at * 1000))
+        if not held.settle(cost) and recorder.wallet is not None:
+            name, at_ms = deployment.name if deployment else "", int(ex.started_at * 1000)
+            recorder.wallet.settle_anew(held, cost, grant.principal, name, at_ms)
     elif cost and recorder.wallet is not None and grant is not None and deployment is not None:
         recorder.wallet.count(grant, deployment.name, int(ex.started_at * 1000), cost)

@@ -25,12 +25,13 @@ class Sweep:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         self._handle: asyncio.TimerHandle | None = None
+        self._due = 0.0
         self.also: list[Callable[[float], None]] = []
         """What else looks at the clock (`perf_counter()` seconds) each tick."""
 
     def start(self) -> None:
         """Begin ticking."""
-        self._handle = self._pipeline.loop.call_later(TICK_S, self._tick)
+        self._wind()
 
     def stop(self) -> None:
         """Stop ticking."""
@@ -40,6 +41,7 @@ class Sweep:
     def _tick(self) -> None:
         pipeline = self._pipeline
         pipeline.now = now = perf_counter()
+        pipeline.shedding.look(pipeline.policy.limits, now - self._due, pipeline.unfinished_bytes)
         pipeline.recorder.retry()
         for ex in list(pipeline.open_exchanges.values()):
             relay = ex.relay
@@ -49,7 +51,11 @@ class Sweep:
                 ex.interrupt(BodyTimeout("the request body did not arrive in time"))
         for look in self.also:
             look(now)
-        self._handle = pipeline.loop.call_later(TICK_S, self._tick)
+        self._wind()
+
+    def _wind(self) -> None:
+        self._due = perf_counter() + TICK_S
+        self._handle = self._pipeline.loop.call_later(TICK_S, self._tick)
 
 
 def _look_at(pipeline: Pipeline, ex: Exchange, relay: Relay, now: float) -> None:

@@ -24,6 +24,7 @@ from gateway.dataplane.wire import (
     estimated_tokens,
     in_words_of,
     inlined,
+    own_thoughts,
     reopened,
 )
 from gateway.dataplane.wire.translate.road import Split
@@ -51,6 +52,12 @@ class OrgSeals:
         return self._sealer.open(self._label, sealed)
 
 
+def origin_of(deployment: Deployment) -> str:
+    """Who can read the signature of its model's thoughts again."""
+    provider = deployment.provider
+    return reasoning_origin(provider.id, vendor_of(provider.name, deployment.model), deployment.dialect)
+
+
 def target_of(deployment: Deployment) -> Target:
     """What the wire room needs to know of a deployment."""
     provider, model = deployment.provider.name, deployment.model
@@ -61,7 +68,7 @@ def target_of(deployment: Deployment) -> Target:
         provider,
         model,
         vendor,
-        reasoning_origin(provider, vendor, deployment.dialect),
+        origin_of(deployment),
         price.max_output_tokens if price else 0,
         price.context_window_tokens if price else 0,
         is_official(provider, vendor),
@@ -92,7 +99,7 @@ def translate(
         CODECS[deployment.dialect],
         turn,
         target_of(deployment),
-        seals=_seals(ex, policy),
+        seals=seals_of(ex, policy),
         report=_report(policy),
         request_id=ex.request_id,
         now_s=int(ex.started_at),
@@ -101,10 +108,10 @@ def translate(
 
 
 def moved(ex: Exchange, route: Route, body: bytes, deployment: Deployment, policy: Policy) -> tuple[bytes, str]:
-    """The request of a session that may have moved here from a model of another dialect, for a provider of the client's own: without
-    our tokens; and what that cost, as the header says it.
+    """The request of a session that may have moved here from another model, for a provider of the client's own dialect: without our tokens
+    and without what another provider of the dialect has sealed; and what that cost, as the header says it.
 
-    What carries none, or cannot be read, stays as it came: that is the provider's to judge. Raises Unsupported in strict mode.
+    What carries neither, or cannot be read, stays as it came: that is the provider's to judge. Raises Unsupported in strict mode.
     """
     codec = CODECS.get(route.dialect.name)
     if codec is None:
@@ -114,8 +121,11 @@ def moved(ex: Exchange, route: Route, body: bytes, deployment: Deployment, polic
         turn = codec.read_turn(body[start:end], PathSays(route.model, route.is_stream))
     except (BadRequest, Unsupported):
         return body, ""
-    target, report = target_of(deployment), _report(policy)
-    turn_for_it = reopened(codec, turn, target, _seals(ex, policy), report)
+    target, report, foreign = target_of(deployment), _report(policy), 0
+    if ex.thoughts is not None:
+        ex.thoughts.seen = own_thoughts(turn)
+        foreign = ex.thoughts.foreign_to(deployment)
+    turn_for_it = reopened(codec, turn, target, seals_of(ex, policy), report, foreign)
     if turn_for_it is None:
         return body, ""
     under = f"{_WRAPPED}." if start else ""
@@ -126,7 +136,8 @@ def moved(ex: Exchange, route: Route, body: bytes, deployment: Deployment, polic
     return body[:start] + written + body[end:], report.header(under)
 
 
-def _seals(ex: Exchange, policy: Policy) -> OrgSeals:
+def seals_of(ex: Exchange, policy: Policy) -> OrgSeals:
+    """The seals of the exchange's organisation."""
     return OrgSeals(policy.sealer, ex.grant.principal.org if ex.grant else "")
 
 

@@ -18,6 +18,7 @@ from gateway.dataplane.flow.exchange import Exchange
 from gateway.dataplane.flow.gather import Gather
 from gateway.dataplane.flow.gemini_array import ArrayWriter
 from gateway.dataplane.flow.headers import stamp, stream_headers
+from gateway.dataplane.flow.held import moves, released
 from gateway.dataplane.flow.relay import Relay
 from gateway.dataplane.flow.settle import NOTHING, Spend, write_done
 from gateway.dataplane.upstream import Captures, Headers, UpstreamClient
@@ -63,7 +64,7 @@ class TranslatedRelay(Relay):
             fault = self._translation.error(status, dict(headers), plain_error(headers, body)[1])
             code = f"upstream_{status}"
             give_up = partial(self._fail, fault, "upstream_error", NOTHING, code)
-            if not self.moves(code, NOTHING, give_up, status=status, headers=headers):
+            if not moves(self, code, NOTHING, give_up, status=status, headers=headers):
                 give_up()
             return
         if self.ex.course is not None:
@@ -174,8 +175,8 @@ class TranslatedRelay(Relay):
         try:
             answer = read(body)
         except UpstreamProtocolError as error:
-            give_up = partial(self._end_with, error, failure, spend, error.code)
-            if not self.moves(error.code, spend, give_up, fault="protocol"):
+            give_up = partial(self.end_with, error, failure, spend, error.code)
+            if not moves(self, error.code, spend, give_up, fault="protocol"):
                 give_up()
             return
         ended = self._translation.ended
@@ -185,7 +186,7 @@ class TranslatedRelay(Relay):
             counted = spend if failure == "cut" or spend[2] == "exact" else NOTHING
             code = "cut" if failure == "cut" else "upstream_failed"
             give_up = partial(self._fail, ended, failure, counted, code)
-            if ended.kind not in _MOVING or not self.moves(code, counted, give_up, fault="in_band"):
+            if ended.kind not in _MOVING or not moves(self, code, counted, give_up, fault="in_band"):
                 give_up()
         elif self._translation.is_stream:
             self._last.append(answer)
@@ -215,7 +216,7 @@ class TranslatedRelay(Relay):
         code = "cut" if failure == "cut" else "upstream_failed"
         give_up = partial(self._tell_failure, ended, failure, code, spend)
         is_providers = failure == "cut" or ended.kind in _MOVING
-        if not is_providers or not self.moves(code, spend, give_up, fault="in_band", is_open=is_open):
+        if not is_providers or not moves(self, code, spend, give_up, fault="in_band", is_open=is_open):
             give_up()
 
     def _tell_failure(self, ended: Fault, failure: Outcome, code: str, spend: Spend) -> None:
@@ -251,7 +252,7 @@ class TranslatedRelay(Relay):
     def _fail(self, fault: Fault, outcome: Outcome, spend: Spend, code: str) -> None:
         ex = self.ex
         assert ex.dialect is not None
-        self._end_with(provider_error(fault, ex.dialect.name, self._provider()), outcome, spend, code)
+        self.end_with(provider_error(fault, ex.dialect.name, self.provider), outcome, spend, code)
 
     def _last_words(self, error: GatewayError) -> bytes:
         ex = self.ex
@@ -275,7 +276,7 @@ class TranslatedRelay(Relay):
         self._commit(self.ex.hold_nusd)
 
     def _send(self, data: bytes) -> None:
-        if self.held is not None and not (data := self.released(data)):
+        if self.held is not None and not (data := released(self, data)):
             return
         ex = self.ex
         if ex.course is not None:

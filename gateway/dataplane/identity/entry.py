@@ -7,7 +7,7 @@ from msgspec import Raw
 
 from gateway.base.config import KeyConfig
 from gateway.base.core.period import moment_ms
-from gateway.base.core.principal import Grant, Principal
+from gateway.base.core.principal import Grant, Principal, Priority
 from gateway.base.core.struct import Record
 from gateway.base.storage import StoredKey
 
@@ -49,7 +49,15 @@ def from_config(name: str, key: KeyConfig, hint: str) -> Entry:
     principal = Principal(name, key.org, key.team, key.user, key.tags, key.cost_center, key.idp_claim)
     expires = time_ms(key.expires) if key.expires else 0
     return _entry(
-        principal, tuple(key.models), tuple(key.allowed_ips), key.route, hint, expires, expires or NEVER_MS, 0
+        principal,
+        tuple(key.models),
+        tuple(key.allowed_ips),
+        key.route,
+        key.priority,
+        hint,
+        expires,
+        expires or NEVER_MS,
+        0,
     )
 
 
@@ -63,8 +71,9 @@ def from_stored(stored: StoredKey) -> Entry:
     if stored.revoked_at_ms:
         until = 0
     return _entry(
-        principal, key.models, key.allowed_ips, key.route, stored.hint, key.expires_at_ms, until, stored.revoked_at_ms
-    )
+        principal, key.models, key.allowed_ips, key.route, key.priority, stored.hint, key.expires_at_ms, until,
+        stored.revoked_at_ms,
+    )  # fmt: skip
 
 
 def is_inside(networks: tuple[Network, ...], client_ip: str) -> bool:
@@ -82,6 +91,7 @@ def _entry(
     models: tuple[str, ...],
     allowed_ips: tuple[str, ...],
     route: str,
+    priority: Priority,
     hint: str,
     expires_at_ms: int,
     until_ms: int,
@@ -89,7 +99,7 @@ def _entry(
 ) -> Entry:
     networks = tuple(map(network_of, allowed_ips))
     ends = until_ms if 0 < until_ms < NEVER_MS else 0
-    grant = Grant(principal, Raw(_encode(principal)), models, ends, allowed_ips, route)
+    grant = Grant(principal, Raw(_encode(principal)), models, ends, allowed_ips, route, priority=priority)
     login = msgspec.structs.replace(grant, passes_bearer=True)
     return Entry(grant, login, hint, until_ms, expires_at_ms, revoked_at_ms, networks)
 

@@ -1,4 +1,4 @@
-"""Prices and limits of models, by provider and name. Data: catalog/prices.json; corrections: the config's `models.prices`.
+"""Prices and limits of models, by provider and name. Data: catalog/prices.json; corrections: the config's `models.prices`. `facts`: what else is known.
 
 A price is never guessed: a name or a rule of the file must hold. Only dots and dashes are made alike (`gpt-5-1` =
 `gpt-5.1`), and only when exactly one model results (SPEC §3).
@@ -14,14 +14,18 @@ from pathlib import Path
 from typing import Protocol
 
 from msgspec.json import Decoder
+from msgspec.structs import replace
 
 from gateway.base.core.plan import canonical
 from gateway.base.core.price import Price, Rates
+from gateway.dataplane.providers.model_facts import ModelFacts, model_facts
 from gateway.dataplane.providers.price_file import DatedPrice, ModelRow, PriceFile, ProviderRows, Rule
 
 PRICES_PATH = Path(__file__).parent / "catalog" / "prices.json"
 
 _MEMO_ENTRIES = 4096
+_NOTICE_DAYS = 30
+"""So long before a model retires each answer says so."""
 _SECONDS_PER_DAY = 86_400
 _EPOCH = date(1970, 1, 1)
 _FILE = Decoder(PriceFile)
@@ -55,7 +59,9 @@ class Catalog:
         file: PriceFile,
         overrides: Mapping[str, PriceOverride] | None = None,
         clock: Callable[[], float] = time.time,
+        facts: ModelFacts | None = None,
     ) -> None:
+        self.facts = facts or ModelFacts({}, {})
         self.version = file.version
         self._tables = {name: _Table(rows) for name, rows in file.providers.items()}
         self._home = {id(row): name for name, rows in file.providers.items() for row in rows.models}
@@ -81,7 +87,7 @@ class Catalog:
         try:
             return self._memo[key]
         except KeyError:
-            found = self._priced(provider, model, _EPOCH + timedelta(days=today))
+            found = self._noted(provider, model, _EPOCH + timedelta(days=today))
             if len(self._memo) >= _MEMO_ENTRIES:
                 self._memo.clear()
             self._memo[key] = found
@@ -169,6 +175,12 @@ class Catalog:
             geo_percent=current.geo_percent,
         )
 
+    def _noted(self, provider: str, model: str, today: date) -> Price | None:
+        found, end = self._priced(provider, model, today), self.facts.retires(provider, model)
+        if found is None or end is None or (end - today).days > _NOTICE_DAYS:
+            return found
+        return replace(found, notice=f"{model} {'retires' if end > today else 'retired'} on {end.isoformat()}")
+
     def _row(self, provider: str, model: str) -> ModelRow | None:
         key = (provider, model)
         if key not in self._rows:
@@ -191,7 +203,7 @@ def load_catalog(overrides: Mapping[str, PriceOverride] | None = None) -> Catalo
     `overrides` maps `provider/model` to USD per million tokens; such a price replaces the catalogue's whole price, so a
     cache rate that is not written costs the input rate. Raises ValueError for a key that is not `provider/model`.
     """
-    return Catalog(_FILE.decode(PRICES_PATH.read_bytes()), overrides)
+    return Catalog(_FILE.decode(PRICES_PATH.read_bytes()), overrides, facts=model_facts())
 
 
 def pusd_per_token(usd_per_mtok: float | Decimal) -> int:

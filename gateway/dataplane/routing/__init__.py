@@ -1,6 +1,6 @@
 """Decides where a request goes; pure."""
 
-from gateway.dataplane.routing.breaker import verdict_of
+from gateway.dataplane.routing.breaker import REJECTIONS, Verdict, verdict_of
 from gateway.dataplane.routing.health import BoardHealth
 from gateway.dataplane.routing.plan import Planner
 from gateway.dataplane.routing.resolve import Resolver
@@ -9,4 +9,15 @@ from gateway.dataplane.routing.rules import Rules
 from gateway.dataplane.routing.strategies import coarse_turn
 from gateway.dataplane.routing.strategies.cost_optimized import estimate_nusd
 
-__all__ = ["BoardHealth", "Planner", "Resolver", "RetryBudget", "Rules", "coarse_turn", "estimate_nusd", "verdict_of"]
+__all__ = [
+    "REJECTIONS",
+    "BoardHealth",
+    "Planner",
+    "Resolver",
+    "RetryBudget",
+    "Rules",
+    "Verdict",
+    "coarse_turn",
+    "estimate_nusd",
+    "verdict_of",
+]

@@ -3,6 +3,9 @@
     closed ──5 failures running, or more than half of at least 20 in 30 s, or Retry-After──▶ open
     open ──its time is over: one attempt may go (`begin_probe`)──▶ half-open
     half-open ──any answer──▶ closed;  ──failure──▶ open, twice as long;  ──nobody reports back in time──▶ another probe
+    half-open ──an active probe is answered──▶ closed, and one failure opens it again
+
+A closed one may be *ailing* (`is_ailing`): it fails too rarely to be left alone, and so often that others should be asked first while there are any.
 
 Each opening begins a generation. What an attempt of an earlier generation reports is passed over: hundred streams that a dying provider took along
 open the breaker once, and a slow one of them can't open it again after it closed. Two workers that write at the same moment may lose one
@@ -20,8 +23,9 @@ CLOSED: Literal[0] = 0
 OPEN: Literal[1] = 1
 HALF_OPEN: Literal[2] = 2
 
-Verdict = Literal["ok", "failed", "answered", "unknown"]
-"""`answered`: it is there, but that says nothing of its health (our own fault, a rate limit); `unknown`: the client left before anything came."""
+Verdict = Literal["ok", "failed", "answered", "reached", "unknown"]
+"""`answered`: it is there, but that says nothing of its health (our own fault, a rate limit); `reached`: a probe that is no turn was answered;
+`unknown`: the client left before anything came."""
 
 FAULTS = frozenset(
     {
@@ -46,6 +50,8 @@ _FORGET_TICKS = 1200  # two minutes: how long a closed breaker remembers its las
 _MAX_OPEN_TICKS = MAX_OPEN_MS // TICK_MS
 _WINDOW_TICKS = 300
 _LEAST_REQUESTS = 20
+_AILING = 5
+"""One failure in so many, of at least `_LEAST_REQUESTS` in the window."""
 _FIRST_OPEN_TICKS, _LONGEST_OPEN_TICKS = 50, 600
 _JITTER = 0.2
 _PROBE_TICKS = 300  # a model that thinks may be silent for long, then a second probe goes: one request more, no harm
@@ -78,6 +84,10 @@ class Observation(Record, frozen=True):
 
 NEW = State()
 """Of a deployment of which nothing bad is known."""
+
+
+REJECTIONS = frozenset({401, 402})
+"""Statuses that are about our own credential alone. Not 403: providers say that of single requests and models too."""
 
 
 def verdict_of(status: int, fault: str = "") -> Verdict:
@@ -125,6 +135,14 @@ def allows(word: int, now_ms: int) -> bool:
     return wait_ms(word, now_ms) == 0
 
 
+def is_ailing(word: int, now_ms: int) -> bool:
+    """Whether it fails so often, though its breaker is closed, that others should be asked first. A window without new failures ends it."""
+    total = word >> 9 & _COUNT
+    if word & 3 != CLOSED or total < _LEAST_REQUESTS or (word >> 16 & _COUNT) * _AILING < total:
+        return False
+    return 0 <= _since(now_ms // TICK_MS, word >> 29 & _TIME - 1) <= _WINDOW_TICKS
+
+
 def begin_probe(state: State, now_ms: int) -> State:
     """The state once a request that it `allows` goes out: nobody else may until that one reports back, or its time is over."""
     if state.phase == CLOSED:
@@ -162,6 +180,8 @@ def _probed(state: State, verdict: Verdict, now: int, dice: float) -> State:
         return _tripped(state, now, dice)
     if verdict == "unknown":
         return replace(state, phase=OPEN, until=now)
+    if verdict == "reached":  # no turn was served: the first that fails opens it again
+        return State(streak=FAILURES_RUNNING - 1, trips=state.trips, generation=state.generation, window_at=now)
     return State(trips=state.trips, generation=state.generation, window_at=now)
 
 

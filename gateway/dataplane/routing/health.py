@@ -20,6 +20,7 @@ from gateway.dataplane.routing.breaker import (
     Verdict,
     allows,
     begin_probe,
+    is_ailing,
     pack,
     remembered_ms,
     step,
@@ -47,6 +48,10 @@ class Shelf(Protocol):
 
     def put(self, key: int, value: int, until_ms: int, now_ms: int) -> None: ...
 
+    def learn(self, key: int, value: int, until_ms: int, now_ms: int) -> None:
+        """As `put`, and other nodes are not told."""
+        ...
+
 
 class BoardHealth:
     """The Health of base/core/route.py, and where it is learned. One for each worker; names come from the configuration, so they are few."""
@@ -62,11 +67,21 @@ class BoardHealth:
         if now_ms < known.open_until_ms <= now_ms + MAX_OPEN_MS:
             return False
         word = self._board.get(known.breaker, now_ms)
+        known.is_ailing = word is not None and is_ailing(word, now_ms)
         if word is None or (left_ms := wait_ms(word, now_ms)) == 0:
             return True
         if word & 3 == OPEN:  # a half-open one may close at any moment
             known.open_until_ms = now_ms - now_ms % TICK_MS + left_ms  # it ends with a tick, on every worker alike
         return False
+
+    def is_tripped(self, deployment: str) -> bool:
+        """Whether its breaker is open or half-open, also when its time is over and nobody has asked it yet."""
+        word = self._board.get((self._known.get(deployment) or self._met(deployment)).breaker, self._now_ms())
+        return word is not None and word & 3 != CLOSED
+
+    def is_ailing(self, deployment: str) -> bool:
+        """Whether it fails so often that others should be asked first, though its breaker is closed: as `is_closed` has just read it."""
+        return (self._known.get(deployment) or self._met(deployment)).is_ailing
 
     def has_headroom(self, deployment: str, tokens: int) -> bool:
         """Whether the provider's rate limits leave room for one more request with so many tokens."""
@@ -101,7 +116,7 @@ class BoardHealth:
             return None
         state = unpack(word)
         if state.phase != CLOSED:
-            self._write(known, begin_probe(state, now_ms), now_ms)
+            self._write(known, state, begin_probe(state, now_ms), now_ms)
         return state.generation
 
     def tell(self, deployment: str, generation: int, verdict: Verdict, dice: float, retry_after_ms: int = 0) -> None:
@@ -116,7 +131,7 @@ class BoardHealth:
         state = NEW if word is None else unpack(word)
         after = step(state, Observation(verdict, generation, retry_after_ms), now_ms, dice)
         if after is not state:
-            self._write(known, after, now_ms)
+            self._write(known, state, after, now_ms)
 
     def limits(self, deployment: str, status: int, headers: Iterable[tuple[str, str]]) -> int:
         """Note what an answer's headers (names in lower case) say of rate limits; gives the milliseconds of Retry-After, for `tell`.
@@ -149,9 +164,11 @@ class BoardHealth:
         known = self._known[deployment] = _Known(*keys)
         return known
 
-    def _write(self, known: "_Known", state: State, now_ms: int) -> None:
-        word = pack(state)
-        self._board.put(known.breaker, word, now_ms + remembered_ms(word, now_ms), now_ms)
+    def _write(self, known: "_Known", before: State, after: State, now_ms: int) -> None:
+        """What a closed breaker counts stays on the node: a count that is told late would close the breaker that another node has opened."""
+        word = pack(after)
+        write = self._board.learn if before.phase == after.phase == CLOSED else self._board.put
+        write(known.breaker, word, now_ms + remembered_ms(word, now_ms), now_ms)
 
     def _note(self, known: "_Known", room: Room, now_ms: int) -> None:
         short_ms = short_for_ms(room)
@@ -226,6 +243,7 @@ class _Known:
     __slots__ = (
         "breaker",
         "first_byte_ms",
+        "is_ailing",
         "noted",
         "noted_ms",
         "open_until_ms",
@@ -243,6 +261,7 @@ class _Known:
         self.unwritten = 0
         self.synced_ms = -_STALE_MS
         self.noted = Room()
+        self.is_ailing = False
         self.noted_ms = self.short_until_ms = self.open_until_ms = 0
 
 

@@ -4,8 +4,10 @@ What a candidate is (its deployment, or why it can never serve such a client) is
 once a second; a request pays for the walk down the ranking until it has its attempts. docs/concepts/routing.md tells it in the operator's words.
 
 Who comes first, each only while it is usable:
-1. `stuck_to`: where the session is.  2. the provider that `prefers` names: only it can read the reasoning in the history.
+1. `stuck_to`: where the session is.  2. the provider, or its deployment, that `prefers` names: only it can read the reasoning in the history.
 3. the canary, for its share of sessions.  4. the requested model, where the block tries it first.  5. the candidates by the block's strategy.
+
+Where a provider has several deployments, those stand in the place of its model (accounts.py).
 
 A rule's candidates stand alone: neither the canary, the requested model nor the shadow joins them, since a rule may say where data may go.
 """
@@ -18,16 +20,15 @@ from msgspec.structs import replace
 from gateway.base.core.errors import GatewayError
 from gateway.base.core.plan import Deployment
 from gateway.base.core.route import Attempt, Block, Facts, Health, Plan, Refused, Rule, Split
+from gateway.dataplane.routing.accounts import AccountOf, Spread, nowhere, with_accounts
 from gateway.dataplane.routing.strategies import METHODS, Method, Ranked, Turn, Usable, coarse_turn, usable
+from gateway.dataplane.routing.walk import Walk
 
 Resolve = Callable[[str], Deployment]
 """A model's name → its deployment for this client and key. Raises GatewayError where there is none, or it is forbidden."""
 Lacks = Callable[[Deployment], frozenset[str]]
 """Which of `tools` and `images` the catalogue says that a deployment has not."""
 
-CONTEXT_WINDOW, BREAKER_OPEN, RATE_LIMIT, NOT_NEEDED = "context_window", "breaker_open", "rate_limit", "not_needed"
-"""Reasons of Refused beside `no_tools`, `no_images` and the codes of errors (`model_forbidden`, `unpriced_model`, `unknown_model` …).
-`not_needed` stands only in a full plan."""
 _MOST_LANES = 1024
 _MOST_RANKINGS = 128
 _DAY_S = 86_400
@@ -61,6 +62,7 @@ class Planner:
         rule: Rule | None = None,
         stuck_to: str = "",
         prefers: str = "",
+        account_of: AccountOf = nowhere,
         learned_output_tokens: int = 0,
         is_full: bool = False,
     ) -> Plan:
@@ -70,7 +72,8 @@ class Planner:
         `now_s`: seconds since 1970; rankings are made anew when it changes. `dice` and `session_dice` in [0, 1): the request's and the hash of
         its session (None: without a session); a session keeps its canary, and in a sticky block its place in the weights.
         `requested`: the model that the client asked for, resolved and allowed; `rule`: the first of the block's that holds.
-        `stuck_to` names a deployment, `prefers` a provider. `learned_output_tokens`: of such requests, 0 when unknown.
+        `stuck_to` names a model (`provider/model`), `prefers` a provider or one of its deployments (`openai@eu`); `account_of`: where the session is, of a
+        provider with several. `learned_output_tokens`: of such requests, 0 when unknown.
         `is_full`: list every candidate that is not among the attempts as refused, for `agentcc explain`.
 
         No attempts: `retry_after_s` > 0 when waiting helps; else nothing here can ever serve the request, and `refused` says why.
@@ -86,11 +89,15 @@ class Planner:
         if first:
             order = chain(first, order)
         if prefers:
-            theirs = lane.method.order(lane.ranked(turn, health, now_s, prefers), weights_dice)
-            order = chain(_because("affinity", chain((one for one in first if _is_of(prefers, one)), theirs)), order)
+            maker = prefers.partition("@")[0]
+            theirs = lane.method.order(lane.ranked(turn, health, now_s, maker), weights_dice)
+            order = chain(_because("affinity", chain((one for one in first if _is_of(maker, one)), theirs)), order)
         if stuck_to and (found := _named(stuck_to, first) or lane.usables.get(stuck_to)):
             order = chain(_because("sticky", (found,)), order)
-        walk = _Walk(facts, health, block.attempts, is_full=is_full)
+        walk = Walk(facts, health, block.attempts, is_full=is_full)
+        if lane.has_accounts:
+            spread = Spread(now_s, _other(session, 4001), account_of, prefers, walk.refused)
+            order = spread.over(order, walk.taken, block.attempts)
         walk.down(order)
         retry_after_s = 0 if walk.attempts else walk.despair()
         attempts = tuple(walk.attempts)
@@ -99,7 +106,7 @@ class Planner:
             (*lane.refused, *walk.refused) if walk.refused else lane.refused,
             rule.name if rule is not None else "",
             block.hedge_ms if lane.is_race else -1,
-            _shadow(block, lane, attempts, dice),
+            _shadow(block, lane, attempts, dice, now_s),
             retry_after_s,
         )
 
@@ -121,6 +128,8 @@ class _Lane:
         self.method: Method = METHODS[strategy]
         self.is_race = strategy == "race"
         self._lacks = lacks
+        self.has_accounts = False
+        """Whether any of its models, or of those that were asked for, has several deployments."""
         refused: list[Refused] = []
 
         def known(model: str, why: str, weight: float = 1.0) -> Usable | None:
@@ -130,7 +139,9 @@ class _Lane:
             except GatewayError as error:
                 refused.append(Refused(model, error.code))
                 return None
-            return usable(found, why, weight, lacks(found))
+            one = with_accounts(usable(found, why, weight, lacks(found)))
+            self.has_accounts = self.has_accounts or one.accounts is not None
+            return one
 
         reason = "chain" if strategy == "failover" else strategy
         usables: dict[str, Usable] = {}
@@ -141,14 +152,23 @@ class _Lane:
         self.usables = usables
         has_splits = rule is None
         self.canary = known(block.canary.model, "canary") if has_splits and block.canary else None
-        shadow = known(block.shadow.model, "shadow") if has_splits and block.shadow else None
-        self.shadow = shadow.deployment if shadow else None
+        self.shadow = known(block.shadow.model, "shadow") if has_splits and block.shadow else None
         self.refused = tuple(refused)
+        self._requested: dict[str, Usable] = {}
         self._ranked: dict[tuple[Turn, str], Ranked] = {}
         self._ranked_at = 0
 
     def requested(self, deployment: Deployment) -> Usable:
-        return usable(deployment, "requested", 1.0, self._lacks(deployment))
+        if not deployment.accounts:
+            return usable(deployment, "requested", 1.0, self._lacks(deployment))
+        found = self._requested.get(deployment.name)
+        if found is None:
+            if len(self._requested) >= _MOST_RANKINGS:  # names come from clients
+                self._requested.clear()
+            found = with_accounts(usable(deployment, "requested", 1.0, self._lacks(deployment)))
+            self._requested[deployment.name] = found
+            self.has_accounts = True
+        return found
 
     def ranked(self, turn: Turn, health: Health, now_s: int, provider: str = "") -> Ranked:
         """All, or those of one provider."""
@@ -162,66 +182,6 @@ class _Lane:
         return found
 
 
-class _Walk:
-    """Takes the usable ones of an order, and notes why it passed over the others."""
-
-    __slots__ = ("_facts", "_health", "_is_full", "_most", "_spare", "attempts", "refused")
-
-    def __init__(self, facts: Facts, health: Health, most: int, *, is_full: bool) -> None:
-        self._facts, self._health, self._most, self._is_full = facts, health, most, is_full
-        self.attempts: list[Attempt] = []
-        self.refused: list[Refused] = []
-        self._spare: list[tuple[str, Usable]] = []
-
-    def down(self, order: Iterable[Usable]) -> None:
-        facts, health, most, attempts = self._facts, self._health, self._most, self.attempts
-        prompt_tokens = facts.input_tokens
-        tokens = prompt_tokens + facts.max_output_tokens
-        seen = set()
-        for one in order:
-            name = one.name
-            if name in seen:
-                continue
-            seen.add(name)
-            if len(attempts) >= most:
-                reason = NOT_NEEDED
-            elif one.window_tokens and tokens > one.window_tokens:
-                reason = CONTEXT_WINDOW
-            elif one.lacks and (missing := _missing(one.lacks, facts)):
-                reason = missing
-            elif not health.is_closed(name):
-                reason = BREAKER_OPEN
-            elif not health.has_headroom(name, prompt_tokens):
-                reason = RATE_LIMIT
-            else:
-                attempts.append(one.attempt)
-                if len(attempts) == most and not self._is_full:
-                    return
-                continue
-            self.refused.append(Refused(name, reason))
-            self._spare.append((reason, one))
-
-    def despair(self) -> int:
-        """Nobody is usable: try the one that may serve all the same; else say in how many seconds a breaker lets somebody through.
-
-        That is the one whose rate limit is reset soonest (our knowledge is a moment old), else the one with the largest context window (our count
-        is an estimate, and the provider's own words make agents compact their history). A breaker is obeyed.
-        """
-        health = self._health
-        drained = [one for reason, one in self._spare if reason == RATE_LIMIT]
-        small = [one for reason, one in self._spare if reason == CONTEXT_WINDOW and health.is_closed(one.name)]
-        if drained or small:
-            chosen = (
-                min(drained, key=lambda one: health.wait_ms(one.name))
-                if drained
-                else max(small, key=lambda one: one.window_tokens)
-            )
-            self.attempts.append(Attempt(chosen.deployment, "last_resort"))
-            return 0
-        waits_ms = [health.wait_ms(one.name) for reason, one in self._spare if reason in {BREAKER_OPEN, CONTEXT_WINDOW}]
-        return max(1, -(-min(waits_ms) // 1000)) if waits_ms else 0
-
-
 def _first(block: Block, lane: _Lane, requested: Deployment | None, session: float) -> list[Usable]:
     first = []
     if lane.canary is not None and block.canary is not None and _is_in(block.canary, _other(session, 1009)):
@@ -231,12 +191,16 @@ def _first(block: Block, lane: _Lane, requested: Deployment | None, session: flo
     return first
 
 
-def _shadow(block: Block, lane: _Lane, attempts: tuple[Attempt, ...], dice: float) -> Deployment | None:
+def _shadow(block: Block, lane: _Lane, attempts: tuple[Attempt, ...], dice: float, now_s: int) -> Deployment | None:
     """Nothing is mirrored to whom is asked anyway."""
     shadow = lane.shadow
     if shadow is None or block.shadow is None or not attempts or not _is_in(block.shadow, _other(dice, 2003)):
         return None
-    return shadow if shadow.name != attempts[0].deployment.name else None
+    if shadow.name == attempts[0].deployment.name:
+        return None
+    if shadow.accounts is not None:
+        shadow = next(Spread(now_s, dice).accounts_of(shadow), None)
+    return shadow.deployment if shadow is not None else None
 
 
 def _is_of(provider: str, one: Usable) -> bool:
@@ -249,12 +213,6 @@ def _named(name: str, first: list[Usable]) -> Usable | None:
 
 def _because(reason: str, usables: Iterable[Usable]) -> Iterator[Usable]:
     return (replace(one, attempt=Attempt(one.deployment, reason)) for one in usables)
-
-
-def _missing(lacks: frozenset[str], facts: Facts) -> str:
-    if facts.has_tools and "tools" in lacks:
-        return "no_tools"
-    return "no_images" if facts.has_images and "images" in lacks else ""
 
 
 def _is_in(split: Split, dice: float) -> bool:

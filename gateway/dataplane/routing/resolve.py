@@ -73,7 +73,10 @@ class Resolver:
                 "give it one (`models.prices`) or allow it by name (`models.unpriced.allow`).",
                 model=f"{provider.name}/{model}",
             )
-        return deployment(provider, model, price, spoken)
+        found = deployment(provider, model, price, spoken)
+        if provider.accounts and not found.accounts:
+            raise self._unknown(name, f"no deployment of provider `{provider.name}` has model `{model}`")
+        return found
 
     def _translated(self, name: str, provider: Provider, dialect: str) -> str:
         """The dialect that `dialect` is translated to for this provider: the first that it speaks. Raises Unsupported."""

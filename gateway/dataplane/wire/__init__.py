@@ -9,6 +9,7 @@ from gateway.dataplane.wire.dialect import Dialect, details_of
 from gateway.dataplane.wire.fault import provider_error, told
 from gateway.dataplane.wire.features import has_images, has_tools
 from gateway.dataplane.wire.gemini import GEMINI_GENERATE
+from gateway.dataplane.wire.makers import concerns_thoughts, holds_thoughts, maker_of_last
 from gateway.dataplane.wire.openai_chat import OPENAI_CHAT, OPENAI_EMBEDDINGS
 from gateway.dataplane.wire.openai_responses import OPENAI_RESPONSES
 from gateway.dataplane.wire.peek import Peek
@@ -19,8 +20,8 @@ from gateway.dataplane.wire.step import step_of
 from gateway.dataplane.wire.tool_loop import failed_streak
 from gateway.dataplane.wire.translate.count import estimated_tokens
 from gateway.dataplane.wire.translate.media import inlined, wanted
-from gateway.dataplane.wire.translate.reasoning import TRACE
-from gateway.dataplane.wire.translate.reopen import reopened
+from gateway.dataplane.wire.translate.reasoning import TRACE, same_origin
+from gateway.dataplane.wire.translate.reopen import own_thoughts, reopened
 from gateway.dataplane.wire.translate.road import Translation, in_words_of
 
 DIALECTS: dict[str, Dialect] = {
@@ -53,6 +54,7 @@ __all__ = [
     "Target",
     "Translation",
     "Turn",
+    "concerns_thoughts",
     "details_of",
     "estimated_tokens",
     "failed_streak",
@@ -60,11 +62,15 @@ __all__ = [
     "form_of",
     "has_images",
     "has_tools",
+    "holds_thoughts",
     "in_words_of",
     "inlined",
+    "maker_of_last",
     "named_session",
+    "own_thoughts",
     "provider_error",
     "reopened",
+    "same_origin",
     "step_of",
     "told",
     "wanted",

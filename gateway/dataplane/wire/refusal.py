@@ -99,7 +99,6 @@ OF_DIALECT: dict[tuple[str, type[GatewayError]], Form] = {
 
 _RETRIED = frozenset({413, 422})
 """What Codex asks for six times, though the answer will be the same."""
-_RETRY_LATER = (("retry-after", "1"),)
 _LONGEST_WAIT_S = 300
 """The longest wait that a client is told to keep; a developer who would wait longer reads our words instead. Gemini CLI obeys no longer one."""
 _PROMO_CHARS = 600
@@ -117,8 +116,8 @@ def form_of(family: Family, error: GatewayError, dialect: str = "") -> Form:
     if isinstance(error, RateLimited):
         return _rate_limited(family, error, dialect)
     kind = "invalid_request_error" if error.status < 500 else "server_error"
-    headers = _RETRY_LATER if isinstance(error, Overloaded | BudgetUnproven) else ()
-    return Form(error.status, kind, error.code, headers)
+    after_s = error.details.get("retry_after_s", 1 if isinstance(error, Overloaded | BudgetUnproven) else 0)
+    return Form(error.status, kind, error.code, (("retry-after", str(after_s)),) if after_s else ())
 
 
 def _rate_limited(family: Family, error: RateLimited, dialect: str) -> Form:

@@ -2,7 +2,7 @@
 //!
 //! Frozen, so that no call pays for a borrow. Whoever changes one holds the GIL: a load and a store need not be one step.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 
 /// An i64. What is added stops at its ends.
 #[derive(Default)]
@@ -23,6 +23,19 @@ impl Int {
 
     pub fn sub(&self, less: i64) {
         self.set(self.get().saturating_sub(less));
+    }
+}
+
+#[derive(Default)]
+pub struct Flag(AtomicBool);
+
+impl Flag {
+    pub fn get(&self) -> bool {
+        self.0.load(Relaxed)
+    }
+
+    pub fn set(&self, value: bool) {
+        self.0.store(value, Relaxed);
     }
 }
 

@@ -38,10 +38,13 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<upstream::Upstream>()?;
     module.add_class::<needles::Needles>()?;
     module.add_class::<leases::Lease>()?;
+    module.add_class::<leases::Tally>()?;
     module.add_class::<leases::LeaseGroup>()?;
+    module.add_class::<leases::Hold>()?;
     module.add_class::<meters::Meter>()?;
     module.add_class::<meters::Gauge>()?;
     module.add_class::<meters::MeterGroup>()?;
+    module.add_class::<meters::Taken>()?;
     module.add_function(wrap_pyfunction!(json::scan_object, module)?)?;
     module.add_function(wrap_pyfunction!(json::find_path, module)?)?;
     module.add_function(wrap_pyfunction!(json::conversation_digest, module)?)?;

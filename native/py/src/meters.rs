@@ -1,18 +1,22 @@
 //! Rate limits on the road: what a worker has leased of each, taking from many at once, and the headers that tell of them.
 
+use std::sync::{Mutex, PoisonError};
+
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
-use crate::cells::{Int, Moment, cell_class};
+use crate::cells::{Flag, Int, Moment, cell_class};
 
 const PREFIX: &str = "x-ratelimit-";
 const NAMES: [&str; KINDS + 1] = ["requests", "tokens", "input-tokens", "output-tokens", "concurrency"];
 /// `requests`, `tokens`, `input_tokens`, `output_tokens`: the units of a meter. Gauges count `concurrency`.
 const KINDS: usize = 4;
 type Units = [i64; KINDS];
+/// A turn moves the usual output by a sixteenth.
+const WEIGHT_BITS: u32 = 4;
 
 /// Units a minute.
 #[pyclass(frozen, subclass, module = "gateway._native")]
@@ -35,17 +39,12 @@ impl Meter {
         left.min(self.burst.get().into()).max(0) as i64
     }
 
-    /// How long until it is full, as `OpenAI` writes it: `0s`, `250ms`, `17s`, `2m5s`. Rounded up.
-    fn reset(&self, left: i64) -> String {
-        let lacking = self.burst.get().saturating_sub(left).max(0).unsigned_abs();
+    /// How long until it is full, rounded up.
+    fn reset_ms(&self, left: i64) -> i64 {
+        let lacking = self.burst.get().saturating_sub(left).max(0);
         let per_minute = self.amount.get().max(1).unsigned_abs();
-        let ms = lacking.saturating_mul(60_000).div_ceil(per_minute);
-        match (ms, ms.div_ceil(1000)) {
-            (0, _) => "0s".to_owned(),
-            (1..1000, _) => format!("{ms}ms"),
-            (_, s @ ..60) => format!("{s}s"),
-            (_, s) => format!("{}m{}s", s / 60, s % 60),
-        }
+        let ms = lacking.unsigned_abs().saturating_mul(60_000).div_ceil(per_minute);
+        i64::try_from(ms).unwrap_or(i64::MAX)
     }
 }
 
@@ -55,6 +54,16 @@ cell_class! { Meter {
     }
     fn remaining(&self, now: f64) -> i64 {
         self.left_at(now)
+    }
+}
+
+/// A time as `OpenAI` writes it: `0s`, `250ms`, `17s`, `2m5s`. Rounded up.
+fn written(ms: i64) -> String {
+    match (ms, ms.unsigned_abs().div_ceil(1000)) {
+        (0, _) => "0s".to_owned(),
+        (1..1000, _) => format!("{ms}ms"),
+        (_, s @ ..60) => format!("{s}s"),
+        (_, s) => format!("{}m{}s", s / 60, s % 60),
     }
 }
 
@@ -83,10 +92,14 @@ cell_class! { Gauge {
     }
 }
 
-#[pyclass(frozen, module = "gateway._native")]
+#[pyclass(frozen, subclass, module = "gateway._native")]
 pub struct MeterGroup {
     meters: Box<[(Py<Meter>, usize)]>,
     gauges: Box<[Py<Gauge>]>,
+    touched: Py<PyList>,
+    is_touched: Flag,
+    output_tokens: Int,
+    pairs: [[Pair; 3]; KINDS + 1],
 }
 
 impl MeterGroup {
@@ -95,34 +108,107 @@ impl MeterGroup {
         self.meters.iter().for_each(|(meter, kind)| meter.get().have.add(units[*kind]));
         self.gauges.iter().for_each(|gauge| gauge.get().in_use.add(opened));
     }
-}
 
-#[pymethods]
-impl MeterGroup {
-    #[new]
-    fn new(meters: Vec<(Py<Meter>, usize)>, gauges: Vec<Py<Gauge>>) -> PyResult<Self> {
-        if meters.iter().any(|(_, kind)| *kind >= KINDS) {
-            return Err(PyValueError::new_err("a kind is 0 to 3"));
-        }
-        Ok(Self { meters: meters.into(), gauges: gauges.into() })
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.meters.iter().try_for_each(|(meter, _)| visit.call(meter))?;
-        self.gauges.iter().try_for_each(|gauge| visit.call(gauge))
-    }
-
-    fn take(&self, requests: i64, tokens: i64, input_tokens: i64, output_tokens: i64, now: f64) -> bool {
-        let needs = [requests, tokens, input_tokens, output_tokens];
+    fn take_units(&self, needs: Units, now: f64) -> bool {
         if self.meters.iter().any(|(meter, kind)| meter.get().have.get() < needs[*kind])
             || self.gauges.iter().map(Py::get).any(|gauge| gauge.in_use.get() >= gauge.granted.get())
         {
             return false;
         }
-        self.force(requests, tokens, input_tokens, output_tokens);
+        self.add(needs.map(i64::saturating_neg), 1);
         self.meters.iter().for_each(|(meter, _)| meter.get().used_at.set(now));
         self.gauges.iter().for_each(|gauge| gauge.get().used_at.set(now));
         true
+    }
+
+    fn needed(&self, prompt_tokens: i64, max_output_tokens: i64, is_retry: bool) -> Units {
+        let usual = self.output_tokens.get();
+        let output = if max_output_tokens > 0 { usual.min(max_output_tokens) } else { usual };
+        [i64::from(!is_retry), prompt_tokens.saturating_add(output), prompt_tokens, output]
+    }
+}
+
+#[pymethods]
+impl MeterGroup {
+    #[new]
+    #[pyo3(signature = (meters, gauges, touched = None))]
+    fn new(
+        py: Python<'_>,
+        meters: Vec<(Py<Meter>, usize)>,
+        gauges: Vec<Py<Gauge>>,
+        touched: Option<Py<PyList>>,
+    ) -> PyResult<Self> {
+        if meters.iter().any(|(_, kind)| *kind >= KINDS) {
+            return Err(PyValueError::new_err("a kind is 0 to 3"));
+        }
+        Ok(Self {
+            meters: meters.into(),
+            gauges: gauges.into(),
+            touched: touched.unwrap_or_else(|| PyList::empty(py).unbind()),
+            is_touched: Flag::default(),
+            output_tokens: Int::default(),
+            pairs: Default::default(),
+        })
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.touched)?;
+        self.meters.iter().try_for_each(|(meter, _)| visit.call(meter))?;
+        self.gauges.iter().try_for_each(|gauge| visit.call(gauge))
+    }
+
+    #[getter]
+    fn output_tokens(&self) -> i64 {
+        self.output_tokens.get()
+    }
+
+    #[setter]
+    fn set_output_tokens(&self, value: i64) {
+        self.output_tokens.set(value);
+    }
+
+    #[getter]
+    fn is_touched(&self) -> bool {
+        self.is_touched.get()
+    }
+
+    #[setter]
+    fn set_is_touched(&self, value: bool) {
+        self.is_touched.set(value);
+    }
+
+    fn touch(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let group = slf.get();
+        if group.is_touched.get() {
+            return Ok(());
+        }
+        group.is_touched.set(true);
+        group.touched.bind(slf.py()).append(slf)
+    }
+
+    #[pyo3(signature = (prompt_tokens, max_output_tokens, *, is_retry))]
+    fn needs(&self, prompt_tokens: i64, max_output_tokens: i64, is_retry: bool) -> (i64, i64, i64, i64) {
+        self.needed(prompt_tokens, max_output_tokens, is_retry).into()
+    }
+
+    fn take(&self, requests: i64, tokens: i64, input_tokens: i64, output_tokens: i64, now: f64) -> bool {
+        self.take_units([requests, tokens, input_tokens, output_tokens], now)
+    }
+
+    fn take_turn(
+        slf: &Bound<'_, Self>,
+        prompt_tokens: i64,
+        max_output_tokens: i64,
+        is_retry: bool,
+        now: f64,
+    ) -> PyResult<Option<Taken>> {
+        let group = slf.get();
+        let needs = group.needed(prompt_tokens, max_output_tokens, is_retry);
+        if !group.take_units(needs, now) {
+            return Ok(None);
+        }
+        Self::touch(slf)?;
+        Ok(Some(Taken { limits: slf.clone().unbind(), needs }))
     }
 
     fn force(&self, requests: i64, tokens: i64, input_tokens: i64, output_tokens: i64) {
@@ -150,19 +236,79 @@ impl MeterGroup {
             }
         }
         let names = names(py);
-        for ([limit, remaining, reset], found) in names.iter().zip(least) {
+        for ((names, pairs), found) in names.iter().zip(&self.pairs).zip(least) {
             if let Some((left, meter)) = found {
-                headers.append((limit, meter.amount.get().to_string()))?;
-                headers.append((remaining, left.to_string()))?;
-                headers.append((reset, meter.reset(left)))?;
+                headers.append(pairs[0].of(py, &names[0], meter.amount.get(), |amount| amount.to_string())?)?;
+                headers.append(pairs[1].of(py, &names[1], left, |left| left.to_string())?)?;
+                headers.append(pairs[2].of(py, &names[2], meter.reset_ms(left), written)?)?;
             }
         }
         if let Some(gauge) = self.gauges.iter().map(Py::get).min_by_key(|gauge| gauge.unopened()) {
-            let [limit, remaining, _] = &names[KINDS];
-            headers.append((limit, gauge.amount.get().to_string()))?;
-            headers.append((remaining, gauge.unopened().to_string()))?;
+            let (names, pairs) = (&names[KINDS], &self.pairs[KINDS]);
+            headers.append(pairs[0].of(py, &names[0], gauge.amount.get(), |amount| amount.to_string())?)?;
+            headers.append(pairs[1].of(py, &names[1], gauge.unopened(), |left| left.to_string())?)?;
         }
         Ok(())
+    }
+}
+
+/// What one exchange has taken of a group.
+#[pyclass(frozen, module = "gateway._native")]
+pub struct Taken {
+    limits: Py<MeterGroup>,
+    needs: Units,
+}
+
+#[pymethods]
+impl Taken {
+    #[new]
+    fn new(limits: Bound<'_, MeterGroup>, needs: (i64, i64, i64, i64)) -> PyResult<Self> {
+        MeterGroup::touch(&limits)?;
+        Ok(Self { limits: limits.unbind(), needs: needs.into() })
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.limits)
+    }
+
+    #[getter]
+    fn limits(&self, py: Python<'_>) -> Py<MeterGroup> {
+        self.limits.clone_ref(py)
+    }
+
+    fn settle(&self, py: Python<'_>, prompt_tokens: i64, output_tokens: i64) -> PyResult<()> {
+        let (group, [_, tokens, prompt, output]) = (self.limits.get(), self.needs);
+        if output_tokens != 0 {
+            let off = output_tokens.saturating_sub(group.output_tokens.get());
+            group.output_tokens.add(off >> WEIGHT_BITS);
+        }
+        let more = |held: i64, used: i64| held.saturating_sub(used);
+        let used = prompt_tokens.saturating_add(output_tokens);
+        group.add([0, more(tokens, used), more(prompt, prompt_tokens), more(output, output_tokens)], -1);
+        MeterGroup::touch(self.limits.bind(py))
+    }
+
+    fn cancel(&self, py: Python<'_>) -> PyResult<()> {
+        self.limits.get().add(self.needs, -1);
+        MeterGroup::touch(self.limits.bind(py))
+    }
+}
+
+/// A header with the value that it had last: limits seldom change, nor does what is left of one that nobody comes near.
+#[derive(Default)]
+struct Pair(Mutex<Option<(i64, Py<PyTuple>)>>);
+
+impl Pair {
+    fn of(&self, py: Python<'_>, name: &Py<PyString>, value: i64, write: fn(i64) -> String) -> PyResult<Py<PyTuple>> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, pair)) = &*last
+            && *known == value
+        {
+            return Ok(pair.clone_ref(py));
+        }
+        let pair = (name, write(value)).into_pyobject(py)?.unbind();
+        *last = Some((value, pair.clone_ref(py)));
+        Ok(pair)
     }
 }
 

@@ -45,7 +45,7 @@ def test_a_key_comes_back_as_it_was_made(store: SqliteKeys) -> None:
     """Every field survives, and the digest is that of the secret."""
     key = NewKey(
         "alice", "acme", "platform", "alice@acme.dev", "cc-42", "sub|1", {"repo": "päyments"}, ("openai/*",),
-        ("10.0.0.0/8",), "ci", "acc-1", NOW + HOUR,
+        ("10.0.0.0/8",), "ci", "acc-1", NOW + HOUR, "batch",
     )  # fmt: skip
     stored, secret = store.create(key, NOW)
     assert store.all() == [stored]
@@ -241,7 +241,7 @@ def test_a_store_of_a_newer_version_is_refused(store: SqliteKeys, data_dir: Path
     with sqlite3.connect(data_dir / "keys.sqlite3") as shell:
         shell.execute("PRAGMA user_version = 99")
     shell.close()
-    with pytest.raises(StorageError, match="has shape 99, this agentcc knows up to 1"):
+    with pytest.raises(StorageError, match="has shape 99, this agentcc knows up to 2"):
         open_keys(data_dir)
 
 

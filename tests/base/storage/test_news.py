@@ -99,3 +99,52 @@ def test_what_is_not_understood_is_passed_over(redis_server: RedisServer) -> Non
         await hearer.close()
 
     asyncio.run(main())
+
+
+def test_a_node_whose_clock_is_wrong_learns_by_how_much(redis_server: RedisServer) -> None:
+    """Words on the board hold times: all nodes write them by Redis' clock, so that an opening ends everywhere at once."""
+    boards = [lone_board(), lone_board(), lone_board()]
+    wrong_ms = [0, 40_000, -3_600_000]
+
+    async def main() -> None:
+        news = [
+            RedisNews(redis_server.url, board, str(n), "news-4", lambda n=n: int(time.time() * 1000) + wrong_ms[n])
+            for n, board in enumerate(boards)
+        ]
+        for one in news:
+            await one.exchange()
+        for board, wrong in zip(boards, wrong_ms, strict=True):
+            assert abs(board.ahead_ms + wrong) < 200
+        assert boards[0].ahead_ms == 0, "what the way to Redis takes is no difference"
+        wrong_ms[0] = 7000
+        await news[0].exchange()
+        assert abs(boards[0].ahead_ms + 7000) < 200, "a clock that was set is compared at once"
+        await asyncio.gather(*(one.close() for one in news))
+
+    asyncio.run(main())
+
+
+def test_who_begins_anew_ends_with_the_last_word_his_own_nodes_among_them(redis_server: RedisServer) -> None:
+    """A worker that is started again reads all that was told: the old word of another node is not the last one."""
+    here, there = lone_board(), lone_board()
+
+    async def main() -> None:
+        one = RedisNews(redis_server.url, here, "one", "news-5")
+        two = RedisNews(redis_server.url, there, "two", "news-5")
+        now_ms = int(time.time() * 1000)
+        here.put(7, 1, now_ms + 60_000, now_ms)
+        await one.exchange()
+        await two.exchange()
+        there.put(7, 2, now_ms + 60_000, now_ms)
+        await two.exchange()
+        again = RedisNews(redis_server.url, there, "two", "news-5")
+        await again.exchange()
+        assert there.get(7, now_ms) == 2
+        there.put(7, 3, now_ms + 60_000, now_ms)
+        await again.exchange()
+        there.learn(7, 4, now_ms + 60_000, now_ms)
+        await again.exchange()
+        assert there.get(7, now_ms) == 4, "from then on what we told ourselves is no news"
+        await asyncio.gather(*(each.close() for each in (one, two, again)))
+
+    asyncio.run(main())

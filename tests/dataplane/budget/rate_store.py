@@ -6,15 +6,15 @@ from typing import Any, TypeVar
 
 from msgspec import Raw
 
+from gateway._native import Taken
 from gateway.base.core.accounts import Accounts
 from gateway.base.core.principal import Grant, Principal
 from gateway.base.core.rate import Rate, RateKind
-from gateway.base.core.usage import Usage
 from gateway.base.storage import StorageError
 from gateway.base.storage.gcra import Drained, can_give, drained, level, told
 from gateway.base.storage.rates import SLOTS_MS, RateAsk, RateTold, SlotAsk, SlotTold
 from gateway.dataplane.budget import rates as module
-from gateway.dataplane.budget.rates import Limits, Rates, Taken
+from gateway.dataplane.budget.rates import Limits, Rates
 from tests.model.clock import Clock, ClockLoop
 
 T = TypeVar("T")
@@ -149,8 +149,4 @@ async def took(
     needs = (1, tokens, tokens, 0)
     if limits.waiting or not limits.take(*needs, module.perf_counter()):
         await worker.obtain(limits, needs, queue_ms, queue_requests)
-    return Taken(worker, limits, needs)
-
-
-def used(tokens: int) -> Usage:
-    return Usage(input_tokens=tokens)
+    return Taken(limits, needs)

@@ -5,7 +5,7 @@ import pytest
 
 from gateway.base.core.plan import Deployment, Provider, deployment
 from gateway.base.core.price import Price, Rates, ServiceTier
-from gateway.dataplane.budget import bound_nusd, payable_tokens, reach_of
+from gateway.dataplane.budget import bound_nusd, is_more_than_text, payable_tokens, reach_of, reach_of_text
 from gateway.dataplane.wire import DIALECTS, PathSays
 
 RATES = Rates(input=1_250_000, output=10_000_000, cache_write_5m=1_500_000)
@@ -22,7 +22,11 @@ def at(price: Price | None = PRICE, dialect: str = "openai.responses") -> Deploy
 
 def reach(body: dict[str, Any], dialect: str = "openai.responses", price: Price | None = PRICE) -> Any:
     peeked = DIALECTS[dialect].peek(json.dumps({"model": "gpt-5", **body}).encode(), 512)
-    return reach_of(peeked, dialect, PathSays("gpt-5"), at(price, dialect), "openai", has_output=True)
+    asked = at(price, dialect)
+    text = reach_of_text(peeked, asked, has_output=True)
+    if not is_more_than_text(peeked.body):
+        return text
+    return reach_of(text, peeked.body, dialect, PathSays("gpt-5"), asked, "openai")
 
 
 def test_bytes_bound_the_tokens_and_the_dearest_rates_the_price() -> None:

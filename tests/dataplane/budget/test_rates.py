@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
+from gateway._native import Taken
 from gateway.base.core.accounts import Accounts
 from gateway.base.core.errors import RateLimited
-from gateway.base.core.usage import NO_USAGE, Usage
-from gateway.dataplane.budget.rates import Taken
-from tests.dataplane.budget.rate_store import ALICE, BOB, World, limits_of, rate, took, used
+from tests.dataplane.budget.rate_store import ALICE, BOB, World, limits_of, rate, took
 
 REQUESTS, TOKENS, SLOTS = "requests|team:platform|", "tokens|team:platform|", "concurrency|team:platform|"
 
@@ -62,8 +61,8 @@ def test_callers_of_one_account_share_its_limiter(world: World) -> None:
     for grant in (ALICE, BOB):
         with pytest.raises(RateLimited):
             world.do(took(worker, grant=grant))
-    taken[0].settle(NO_USAGE)
-    world.do(took(worker, grant=BOB)).settle(NO_USAGE)
+    taken[0].settle(0, 0)
+    world.do(took(worker, grant=BOB)).settle(0, 0)
 
 
 def test_a_need_above_the_burst_waits_until_all_of_it_is_saved(world: World) -> None:
@@ -97,20 +96,20 @@ def test_who_comes_while_the_store_is_asked_costs_nobody_his_turn(world: World) 
 
 def test_tokens_are_corrected_both_ways(world: World) -> None:
     worker = world.worker(rate("tokens", 6000))
-    world.do(took(worker, 1000)).settle(used(3000))
+    world.do(took(worker, 1000)).settle(3000, 0)
     world.wait(1.0)
     assert world.store.booked(TOKENS, 6000) in range(2895, 2901)
-    world.do(took(worker, 2000)).settle(used(500))
+    world.do(took(worker, 2000)).settle(500, 0)
     world.wait(1.0)
     assert world.store.booked(TOKENS, 6000) in range(3290, 3301)
 
 
 def test_what_one_worker_guessed_too_much_is_the_others_within_a_moment(world: World) -> None:
     one, other = world.worker(rate("tokens", 6000)), world.worker(rate("tokens", 6000), run="run-2")
-    world.do(took(one, 6000)).settle(used(100))
-    world.do(took(one, 10)).settle(used(10))  # it goes on using it
+    world.do(took(one, 6000)).settle(100, 0)
+    world.do(took(one, 10)).settle(10, 0)  # it goes on using it
     world.wait(0.03)
-    world.do(took(one, 10)).settle(used(10))
+    world.do(took(one, 10)).settle(10, 0)
     world.do(took(other, 5000))
 
 
@@ -118,10 +117,10 @@ def test_a_failure_says_nothing_of_the_usual_output(world: World) -> None:
     worker = world.worker(rate("tokens", 100_000_000))
     limits = limits_of(worker)
     for _ in range(100):
-        world.do(took(worker, 10)).settle(NO_USAGE)
-    assert limits.needs(400, 0, is_retry=False) == (1, 601, 101, 500)
-    assert limits.needs(400, 7, is_retry=True) == (0, 108, 101, 7)
-    world.do(took(worker, 10)).settle(Usage(output_tokens=2100))
+        world.do(took(worker, 10)).settle(0, 0)
+    assert limits.needs(101, 0, is_retry=False) == (1, 601, 101, 500)
+    assert limits.needs(101, 7, is_retry=True) == (0, 108, 101, 7)
+    world.do(took(worker, 10)).settle(0, 2100)
     assert limits.output_tokens == 600
 
 
@@ -134,15 +133,15 @@ def test_slots_are_never_more_than_the_limit_and_all_come_back(world: World) -> 
     assert served(got) == world.store.slots_of(SLOTS) == 3
     for one in got:
         if isinstance(one, Taken):
-            one.settle(NO_USAGE)
+            one.settle(0, 0)
     world.wait(0.06)
     assert world.store.slots_of(SLOTS) == 0
 
 
 def test_an_idle_slot_of_another_worker_is_waited_for(world: World) -> None:
     one, other = world.worker(rate("concurrency", 1)), world.worker(rate("concurrency", 1), run="run-2")
-    world.do(took(one)).settle(NO_USAGE)
-    world.do(took(other)).settle(NO_USAGE)
+    world.do(took(one)).settle(0, 0)
+    world.do(took(other)).settle(0, 0)
 
 
 def test_a_slot_that_another_worker_has_just_freed_is_found_though_it_was_refused_a_moment_ago(world: World) -> None:
@@ -150,7 +149,7 @@ def test_a_slot_that_another_worker_has_just_freed_is_found_though_it_was_refuse
     first = world.do(took(one))
     with pytest.raises(RateLimited):
         world.do(took(other))
-    first.settle(NO_USAGE)
+    first.settle(0, 0)
     world.do(took(other))
 
 
@@ -185,7 +184,7 @@ def test_a_lowered_limit_lets_nobody_in_and_asks_no_more_often(world: World) -> 
     world.wait(1.0)
     assert world.store.takes - before <= 2
     for one in taken:
-        one.settle(NO_USAGE)
+        one.settle(0, 0)
     world.wait(0.1)
     assert world.store.slots_of(SLOTS) == 0
     assert world.do(took(worker))
@@ -216,10 +215,10 @@ def test_the_queue_has_a_length_and_who_is_too_many_passes_nobody(world: World) 
     async def crowd() -> list[Any]:
         waiting = [asyncio.ensure_future(took(worker, queue_ms=5000, queue_requests=2)) for _ in range(2)]
         await asyncio.sleep(0.01)
-        first.settle(NO_USAGE)  # before a poll: the slot is free, and it is theirs
+        first.settle(0, 0)  # before a poll: the slot is free, and it is theirs
         late = await outcomes(*(took(worker, queue_ms=5000, queue_requests=2) for _ in range(3)))
-        (await waiting[0]).settle(NO_USAGE)
-        (await waiting[1]).settle(NO_USAGE)
+        (await waiting[0]).settle(0, 0)
+        (await waiting[1]).settle(0, 0)
         return late
 
     assert served(world.do(crowd())) == 0
@@ -303,7 +302,7 @@ def test_what_is_open_over_a_reload_is_still_counted(world: World) -> None:
     with pytest.raises(RateLimited):
         world.do(took(worker, 100))
     for one in open_ones:
-        one.settle(used(2000))
+        one.settle(2000, 0)
     world.wait(0.1)
     assert world.store.booked(TOKENS, 6000) in range(2900, 3801)
     assert world.store.slots_of(SLOTS) == 0
@@ -314,7 +313,7 @@ def test_a_debt_of_an_exchange_that_outlives_its_policy_is_booked(world: World) 
     long_one = world.do(took(worker, 100))
     worker.use(Accounts([rate("tokens", 6000), rate("requests", 60)]))
     world.wait(10.0)  # nobody else comes: the old limiter is in use by this one only
-    long_one.settle(used(5000))
+    long_one.settle(5000, 0)
     world.wait(0.1)
     assert world.store.booked(TOKENS, 6000) in range(4880, 5001)
 
@@ -329,8 +328,8 @@ def test_who_waits_over_a_reload_leaves_no_slot_behind(world: World) -> None:
         await asyncio.sleep(0.5)
         worker.use(Accounts(terms))
         await asyncio.sleep(6.0)
-        held.settle(NO_USAGE)
-        (await one).settle(NO_USAGE)
+        held.settle(0, 0)
+        (await one).settle(0, 0)
 
     world.do(waiting())
     world.wait(3.0)
@@ -339,7 +338,7 @@ def test_who_waits_over_a_reload_leaves_no_slot_behind(world: World) -> None:
 
 def test_limiters_that_nobody_can_use_any_more_are_forgotten(world: World) -> None:
     worker = world.worker(rate("concurrency", 1), rate("requests", 600))
-    world.do(took(worker)).settle(NO_USAGE)
+    world.do(took(worker)).settle(0, 0)
     worker.use(Accounts([rate("requests", 600, models="lab/*")]))
     gc.collect()
     world.wait(5.0)
@@ -381,7 +380,7 @@ def test_a_store_that_is_back_hears_what_is_open_and_limits_again(world: World) 
     with pytest.raises(RateLimited):
         world.do(took(other))
     for one in open_ones:
-        one.settle(NO_USAGE)
+        one.settle(0, 0)
     world.wait(0.1)
     assert world.store.slots_of(SLOTS) == 0
     world.do(took(other))

@@ -10,15 +10,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from gateway._native import Taken
 from gateway.base.core.accounts import Accounts
 from gateway.base.core.errors import RateLimited
 from gateway.base.core.rate import limiter_name
-from gateway.base.core.usage import NO_USAGE
 from gateway.base.storage.rates import RateAsk, RateTold, SlotAsk, SlotTold
 from gateway.base.storage.sqlite.rates import SqliteRates
 from gateway.dataplane.budget import rates as module
-from gateway.dataplane.budget.rates import Rates, Taken
-from tests.dataplane.budget.rate_store import ALICE, BOB, NOW_MS, World, rate, took, used
+from gateway.dataplane.budget.rates import Rates
+from tests.dataplane.budget.rate_store import ALICE, BOB, NOW_MS, World, rate, took
 from tests.model.clock import AtOnce, Clock, ClockLoop
 
 WORKERS = 3
@@ -84,7 +84,7 @@ class Lives(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             for _, _, taken, _ in self.open:
-                taken.settle(NO_USAGE)
+                taken.settle(0, 0)
             self.world.wait(4.0)
             self.nothing_is_left()
         finally:
@@ -155,7 +155,7 @@ class Lives(RuleBasedStateMachine):
     def end(self, at: int, tokens: int, is_sent: bool) -> None:
         _, model, taken, _ = self.open.pop(at % len(self.open))
         if is_sent:
-            taken.settle(used(tokens))
+            taken.settle(tokens, 0)
             self.used_tokens += tokens
         else:
             taken.cancel()

@@ -8,11 +8,12 @@ import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
+from gateway._native import Hold
 from gateway.base.core.accounts import Accounts
 from gateway.base.core.budget import UNLIMITED, Downgrade, Window
 from gateway.base.core.errors import BudgetExceeded, BudgetUnproven
 from gateway.base.core.principal import Grant, Principal
-from gateway.dataplane.budget import Hold, Stage, Wallet
+from gateway.dataplane.budget import Stage, Wallet
 from gateway.dataplane.budget.bucket import SYNC_S
 from tests.dataplane.budget.store import MemoryStore
 
@@ -51,14 +52,11 @@ def wallet_of(
 async def took(wallet: Wallet, hard: int, soft: int = 0, least: int | None = None) -> Hold:
     charge = wallet.charge_for(ALICE, "openai/gpt-5", NOW_MS)
     assert charge is not None
-    got = hard
-    if not charge.take(hard, soft):
-        got = await wallet.obtain(charge, hard, soft, hard if least is None else least)
-    return Hold(wallet, charge, got, soft)
+    return charge.hold(hard, soft) or await wallet.obtain(charge, hard, soft, hard if least is None else least)
 
 
 def settle(hold: Hold, cost: int) -> None:
-    hold.settle(cost, ALICE.principal, "openai/gpt-5", NOW_MS)
+    assert hold.settle(cost)
 
 
 async def ticked(wallet: Wallet, later_s: float = 1.0) -> None:
@@ -229,7 +227,10 @@ async def test_a_window_that_a_reload_adds_counts_the_run_from_there_on() -> Non
     hold = await took(wallet, USD)
     frames[0] = 41
     wallet.use(Accounts((window(10 * USD), window(3 * USD, level="org", id=""))), NOW_MS + 60_000)
-    settle(hold, 5)  # begun before the reload, ended after it: the new window counts it
+    assert not hold.settle(5)
+    wallet.settle_anew(
+        hold, 5, ALICE.principal, "openai/gpt-5", NOW_MS
+    )  # ended after the reload: the new window counts it
     await ticked(wallet)
     org = store.rows["org:||monthly|UTC|2026-11-01"]["run-1"]
     assert (org.spent_nusd, org.first_frames, org.is_fresh) == (5, 41, True)
@@ -271,9 +272,9 @@ async def test_stages(is_hard: bool, spent: float, stage: Stage) -> None:
     wallet = wallet_of(store, window(10 * USD, is_hard=is_hard))
     charge = wallet.charge_for(ALICE, "openai/gpt-5", NOW_MS)
     assert charge is not None
-    settle(Hold(wallet, charge, 0, 0), 0)
+    settle(Hold(charge, 0, 0), 0)
     await ticked(wallet)
-    assert charge.stage_at(wallet.turn, NOW_MS) is stage
+    assert charge.stage_at(NOW_MS) is stage
 
 
 @looped
@@ -285,7 +286,7 @@ async def test_pause_off_only_counts() -> None:
     await ticked(wallet)
     charge = wallet.charge_for(ALICE, "openai/gpt-5", NOW_MS)
     assert charge is not None
-    assert charge.stage_at(wallet.turn, NOW_MS) is Stage.OVER
+    assert charge.stage_at(NOW_MS) is Stage.OVER
 
 
 @pytest.mark.parametrize("is_hard", [True, False], ids=["hard", "soft"])
@@ -299,7 +300,7 @@ async def test_what_rolled_over_is_part_of_the_limit(is_hard: bool) -> None:
     await ticked(wallet)
     (bucket,) = wallet._buckets.values()
     assert bucket.limit(NOW_MS) == 15 * USD
-    assert bucket.stage(NOW_MS) is Stage.WARN
+    assert bucket.stage_at(NOW_MS) is Stage.WARN
 
 
 @looped

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.base.config import ConfigError, parse
+from gateway.base.config import parse
 from gateway.base.core.principal import Principal
 from gateway.base.core.session import SessionRules
 from gateway.base.core.usage import Usage
@@ -87,18 +87,3 @@ budgets:
     assert limits == {"slow": [5 * 10**9], "rich": [500 * 10**9], "other": [5 * 10**9]}
     assert (policy.queue_ms, policy.queue_requests) == (5000, 100)
     assert policy.sessions == SessionRules(5, "same_call")
-
-
-@pytest.mark.parametrize(
-    ("block", "path"),
-    [
-        ("{ strategy: race, candidates: [openai/gpt-5, openai/gpt-4.1] }", "$.routing.default"),
-        ("{ chain: [openai/gpt-5], shadow: { model: openai/gpt-4.1, percent: 1 } }", "$.routing.default.shadow"),
-    ],
-)
-def test_what_is_not_run_yet_is_refused(tmp_path: Path, block: str, path: str) -> None:
-    text = f"providers: {{ openai: {{ api_key: x }} }}\nrouting: {{ default: {block} }}\n".encode()
-    with closing(open_keys(tmp_path)) as keys, pytest.raises(ConfigError) as caught:
-        assemble(parse(text), Identity(keys, {}))
-    assert caught.value.path == path
-    assert "this version" in caught.value.problem

@@ -72,7 +72,7 @@ def journal() -> _Journal:
 
 
 def test_a_bug_in_the_writer_is_told_without_it(journal: _Journal) -> None:
-    provider = SimpleNamespace(name="anthropic")
+    provider = SimpleNamespace(name="anthropic", account=None)
     deployment = SimpleNamespace(
         dialect="anthropic.messages", model="m", name="anthropic/m", provider=provider, price=None
     )

@@ -16,6 +16,7 @@ from gateway.dataplane.routing.breaker import (
     Verdict,
     allows,
     begin_probe,
+    is_ailing,
     pack,
     remembered_ms,
     step,
@@ -28,7 +29,7 @@ NOW_MS = 1_790_000_000_000
 LONGEST_OPEN_MS = 60_000
 MANY = settings(max_examples=400, derandomize=True, deadline=None, database=None)
 WORDS = st.integers(0, (1 << 63) - 1)
-VERDICTS: st.SearchStrategy[Verdict] = st.sampled_from(("ok", "failed", "answered", "unknown"))
+VERDICTS: st.SearchStrategy[Verdict] = st.sampled_from(("ok", "failed", "answered", "reached", "unknown"))
 
 
 def seen(state: State, *verdicts: Verdict, now_ms: int = NOW_MS, dice: float = 0.0, retry_after_ms: int = 0) -> State:
@@ -87,6 +88,56 @@ class TestClosed:
             state = seen(NEW, verdict, retry_after_ms=17_000)
             assert (state.phase, wait(state), state.trips) == (OPEN, 17_000, 0)
         assert wait(seen(NEW, "failed", retry_after_ms=86_400_000)) == MAX_OPEN_MS
+
+
+class TestAiling:
+    """Passive outlier detection: too many failures to be asked first, too few for the breaker."""
+
+    @pytest.mark.parametrize(("failures", "is_found"), [(1, False), (2, False), (4, True), (6, True), (9, True)])
+    def test_so_many_of_twenty(self, failures: int, is_found: bool) -> None:
+        """One in five is found; one in ten is not."""
+        state = NEW
+        for i in range(20):
+            state = seen(state, "failed" if i % 2 == 0 and i < failures * 2 else "ok")
+        assert state.phase == CLOSED
+        assert is_ailing(pack(state), NOW_MS) == is_found
+
+    def test_a_few_requests_say_nothing(self) -> None:
+        assert not is_ailing(pack(seen(NEW, *["failed", "ok"] * 9)), NOW_MS)
+
+    def test_thirty_percent_among_many(self) -> None:
+        """By the breaker alone it is found only where five failures happen to come running."""
+        state = NEW
+        for i in range(100):
+            state = seen(state, "failed" if i % 10 in {0, 3, 6} else "ok", now_ms=NOW_MS + i * 100)
+        assert state.phase == CLOSED
+        assert is_ailing(pack(state), NOW_MS + 10_000)
+
+    def test_it_is_asked_again_after_the_window(self) -> None:
+        """Nobody asks it meanwhile, so nobody could tell that it is well."""
+        word = pack(seen(NEW, *["failed", "ok"] * 10))
+        assert is_ailing(word, NOW_MS + 30_000)
+        assert not is_ailing(word, NOW_MS + 30_100)
+        assert not is_ailing(word, NOW_MS - 1000)
+
+    def test_an_open_one_is_open_and_no_more(self) -> None:
+        assert not is_ailing(pack(opened()), NOW_MS)
+
+
+class TestActiveProbe:
+    def test_it_closes_on_probation(self) -> None:
+        """A list of models proves that somebody is there, not that turns are served."""
+        half_open = begin_probe(opened(), NOW_MS + 5000)
+        closed = seen(half_open, "reached", now_ms=NOW_MS + 5000)
+        assert closed.phase == CLOSED
+        again = seen(closed, "failed", now_ms=NOW_MS + 6000)
+        assert (again.phase, wait(again, NOW_MS + 6000)) == (OPEN, 10_000)
+        well = seen(closed, "ok", "failed", "failed", "failed", "failed", now_ms=NOW_MS + 6000)
+        assert well.phase == CLOSED
+
+    def test_of_a_closed_one_it_says_nothing(self) -> None:
+        state = seen(NEW, *["failed"] * 3)
+        assert seen(state, "reached") is state
 
 
 class TestOpen:

@@ -1,5 +1,6 @@
 """What a node's workers know of deployments: what one learns, the next request on any other acts on."""
 
+from collections import deque
 from zlib import crc32
 
 import pytest
@@ -213,3 +214,24 @@ class TestPace:
         health.took(A, 300.0, 60.0)
         clock.ms += 5 * 60_000
         assert health.first_byte_ms(A) == 0.0
+
+
+class TestNodes:
+    def test_what_a_closed_breaker_counts_is_not_told(self, clock: Clock) -> None:
+        """A success counted elsewhere before the news came would close a breaker that is open here."""
+        board = lone_board()
+        board.news = deque()
+        health = worker(board, clock)
+        for status in (500, 200, 500, 500, 500, 500):
+            attempt(health, A, status)
+        assert not board.news
+        attempt(health, A, 500)
+        (opening,) = board.news
+        clock.ms += 5000
+        assert attempt(health, A)
+        assert len(board.news) == 3, "the probe that left, and what it found"
+        assert health.is_closed(A)
+        there = lone_board()
+        there.learn(*opening, clock.ms - 5000)
+        clock.ms -= 5000
+        assert not worker(there, clock).is_closed(A)

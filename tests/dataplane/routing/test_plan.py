@@ -258,6 +258,28 @@ NAMES = [one.name for one in POOL]
 SOME = st.lists(st.sampled_from(NAMES), max_size=12)
 
 
+class TestFailing:
+    """Too well for the breaker, too ill to be asked first: only where there is somebody better."""
+
+    def test_others_are_asked_first(self) -> None:
+        health = Known()
+        health.ailing = {"a/m", "c/m"}
+        plan = planned(chain("b/m", "c/m", "d/m", attempts=3), health)
+        assert reasons(plan) == [("b/m", "chain"), ("d/m", "chain"), ("a/m", "requested")]
+        assert plan.refused == (Refused("a/m", "failing"), Refused("c/m", "failing"))
+
+    def test_where_all_are_nothing_changes(self) -> None:
+        health = Known()
+        health.ailing = {"a/m", "b/m"}
+        assert names(planned(chain("b/m"), health)) == ["a/m", "b/m"]
+        assert names(planned(chain(), health)) == ["a/m"]
+
+    def test_a_session_stays(self) -> None:
+        health = Known()
+        health.ailing = {"b/m"}
+        assert names(planned(chain("b/m"), health, stuck_to="b/m")) == ["b/m", "a/m"]
+
+
 @FEW
 @given(
     st.sampled_from(sorted(METHODS)), SOME, st.booleans(), st.integers(1, 5), st.sets(st.sampled_from(NAMES)),

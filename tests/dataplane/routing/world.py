@@ -34,11 +34,15 @@ class Known:
     def __init__(self) -> None:
         self.open: dict[str, int] = {}
         self.drained: dict[str, int] = {}
+        self.ailing: set[str] = set()
         self.ms: dict[str, float] = {}
         self.rate: dict[str, float] = {}
 
     def is_closed(self, deployment: str) -> bool:
         return deployment not in self.open
+
+    def is_ailing(self, deployment: str) -> bool:
+        return deployment in self.ailing
 
     def has_headroom(self, deployment: str, tokens: int) -> bool:
         return deployment not in self.drained
@@ -69,3 +73,5 @@ class DictBoard:
         assert 0 <= value < 1 << 63
         self.writes += 1
         self.entries[key] = (value, until_ms)
+
+    learn = put

@@ -10,6 +10,7 @@ from gateway.base.core.errors import (
     BudgetExceeded,
     BudgetUnproven,
     GatewayError,
+    NoDeployment,
     Overloaded,
     RateLimited,
     RetriesExhausted,
@@ -131,3 +132,12 @@ def test_a_providers_error_in_codexs_stream_has_the_code_that_it_obeys(fault: Fa
     told = json.loads(event.partition(b"data: ")[2])["response"]["error"]
     assert (told["code"], told["message"]) == (code, words)
     assert told["agentcc"]["code"] == "provider_error"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_when_to_come_back(family: Family) -> None:
+    """What is busy, or has every breaker open, says when it is worth to ask again, where that is known."""
+    for kind in (Overloaded, NoDeployment):
+        assert ("retry-after", "7") in form_of(family, kind("x", retry_after_s=7)).headers
+    assert ("retry-after", "1") in form_of(family, Overloaded("x")).headers
+    assert not form_of(family, NoDeployment("x")).headers

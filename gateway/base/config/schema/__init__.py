@@ -11,7 +11,7 @@ from msgspec import Meta, field
 from gateway.base.config.schema.budgets import AccountConfig, BudgetsConfig, CapConfig, DowngradeConfig, StagesConfig
 from gateway.base.config.schema.keys import KeyConfig
 from gateway.base.config.schema.models import ModelsConfig, PriceConfig, UnpricedConfig
-from gateway.base.config.schema.providers import Dialect, ProviderConfig
+from gateway.base.config.schema.providers import DeploymentConfig, Dialect, ProbeConfig, ProviderConfig
 from gateway.base.config.schema.routing import BlockConfig, CandidateConfig, RuleConfig, SplitConfig
 from gateway.base.config.schema.server import (
     AdminConfig,
@@ -55,6 +55,7 @@ __all__ = [
     "BudgetsConfig",
     "CandidateConfig",
     "CapConfig",
+    "DeploymentConfig",
     "Dialect",
     "DowngradeConfig",
     "GatewayConfig",
@@ -63,6 +64,7 @@ __all__ = [
     "LimitsConfig",
     "ModelsConfig",
     "PriceConfig",
+    "ProbeConfig",
     "ProviderConfig",
     "RuleConfig",
     "ServerConfig",

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
+from gateway.base.core.principal import Priority
 from gateway.base.core.struct import Config
 
 
@@ -32,6 +33,9 @@ class KeyConfig(Config, frozen=True):
         list[str], Meta(description="Addresses or networks it may come from; empty: any", examples=[["10.0.0.0/8"]])
     ] = field(default_factory=list)
     route: Annotated[str, Meta(description="Routing block")] = ""
+    priority: Annotated[
+        Priority, Meta(description="`batch` is refused first when the gateway is saturated", examples=["batch"])
+    ] = "interactive"
     chatgpt_account: Annotated[
         str | None, Meta(description="`chatgpt-account-id` of a ChatGPT-login Codex that is this principal")
     ] = None

@@ -80,6 +80,15 @@ class BlockConfig(Config, frozen=True):
             extra={"hint": "write 1 to 20; 1 tries no second one"},
         ),
     ] = 3
+    retries: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=5,
+            description="How often a model is asked again, after a pause, where no other one is well; agents try again themselves too",
+            extra={"hint": "write 0 to 5; 0 never asks the same one again"},
+        ),
+    ] = 1
     time_zone: Annotated[
         str, Meta(description="IANA name: by whose clock `hour` and `weekday` are told", examples=["Europe/Berlin"])
     ] = "UTC"

@@ -43,6 +43,19 @@ class LimitsConfig(Config, frozen=True):
     connections: Annotated[
         int, Meta(ge=1, description="Open client connections per worker; more wait in the accept queue")
     ] = 8192
+    open_exchanges: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Exchanges per worker that have not ended; past it 503, for keys of priority `batch` from three quarters of it",
+        ),
+    ] = 4096
+    loop_lag_ms: Annotated[
+        Millis,
+        Meta(
+            description="How late a worker's event loop may be on average; past it 503, for `batch` from three quarters of it"
+        ),
+    ] = 1000
     max_response_bytes: Annotated[
         int, Meta(ge=1024, description="One provider answer; past it the stream ends with an error event")
     ] = 32 << 20

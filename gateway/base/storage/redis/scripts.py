@@ -84,6 +84,11 @@ class Scripts:
         """The answer to a command on the key with this suffix. Raises StorageError."""
         return await self._answer(command, self._prefix + suffix, *more)
 
+    async def time_ms(self) -> int:
+        """Milliseconds since 1970 by Redis' own clock. Raises StorageError."""
+        seconds, micros = await self._answer("TIME")
+        return int(seconds) * 1000 + int(micros) // 1000
+
     async def close(self) -> None:
         """Give connections back."""
         await self._pool.aclose()
@@ -97,7 +102,7 @@ class Scripts:
                 return await self._execute(*command)
         except NoScriptError:
             raise
-        except (RedisError, OSError) as exc:
+        except (RedisError, OSError, RuntimeError) as exc:  # the last is uvloop's, of a connection that was just reset
             if self._is_elsewhere:  # that node may be gone: ask again where the URL says
                 await self._move()
             raise StorageError(f"Redis at `{self._place}`: {exc}", _hint(exc)) from exc

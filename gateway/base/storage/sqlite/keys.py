@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.base.core.principal import Priority
 from gateway.base.storage.generation import Generation
 from gateway.base.storage.ports import KeyChanges, NewKey, StorageError, StoredKey
 from gateway.base.storage.private import create_private, make_private_dir
@@ -25,14 +26,14 @@ _CHECK_EVERY_MS = 1000
 _BUSY_S = 5.0
 _COLUMNS = (
     "digest, id, name, hint, org, team, user, cost_center, idp_claim, tags, models, allowed_ips, route, chatgpt_account, "
-    "created_at_ms, expires_at_ms, revoked_at_ms, replaced_by, overlap_until_ms"
+    "created_at_ms, expires_at_ms, revoked_at_ms, replaced_by, overlap_until_ms, priority"
 )
 _LIVE = "revoked_at_ms = 0 AND replaced_by = ''"
 _encode = msgspec.json.Encoder().encode
 _TAGS = msgspec.json.Decoder(dict[str, str])
 _LIST = msgspec.json.Decoder(tuple[str, ...])
 _Row = tuple[  # as _COLUMNS
-    bytes, str, str, str, str, str, str, str, str, str, str, str, str, str, int, int, int, str, int
+    bytes, str, str, str, str, str, str, str, str, str, str, str, str, str, int, int, int, str, int, Priority
 ]
 
 
@@ -186,7 +187,7 @@ class SqliteKeys:
             stored.digest, stored.id, key.name, stored.hint, key.org, key.team, key.user, key.cost_center, key.idp_claim,
             _encode(key.tags).decode(), _encode(key.models).decode(), _encode(key.allowed_ips).decode(), key.route,
             key.chatgpt_account, stored.created_at_ms, key.expires_at_ms, stored.revoked_at_ms, stored.replaced_by,
-            stored.overlap_until_ms, revision,
+            stored.overlap_until_ms, key.priority, revision,
         )  # fmt: skip
         self._db.execute(f"INSERT INTO keys ({_COLUMNS}, revision) VALUES ({', '.join('?' * len(values))})", values)
 
@@ -246,6 +247,6 @@ def _stored(row: _Row) -> StoredKey:
         _TAGS.decode(tags) if tags != "{}" else {},
         _LIST.decode(models) if models != "[]" else (),
         _LIST.decode(ips) if ips != "[]" else (),
-        row[12], row[13], row[15],
+        row[12], row[13], row[15], row[19],
     )  # fmt: skip
     return StoredKey(row[0], row[1], row[3], key, row[14], row[16], row[17], row[18])

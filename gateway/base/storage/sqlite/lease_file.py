@@ -102,6 +102,9 @@ class LeaseFile:
 
 
 def _hint(exc: Exception) -> str:
-    if isinstance(exc, sqlite3.Error) and getattr(exc, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+    code = getattr(exc, "sqlite_errorcode", 0) & 0xFF if isinstance(exc, sqlite3.Error) else 0
+    if code in _DAMAGED:
         return _DAMAGE_HINT
+    if code == sqlite3.SQLITE_FULL:
+        return "make room on its disk; it is tried again within a second"
     return "run this as the user that runs the gateway" if isinstance(exc, sqlite3.OperationalError | OSError) else ""

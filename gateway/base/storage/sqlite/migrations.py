@@ -36,6 +36,7 @@ KEYS: tuple[str, ...] = (
     CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL);
     INSERT INTO meta VALUES ('revision', 0);
     """,
+    "ALTER TABLE keys ADD COLUMN priority TEXT NOT NULL DEFAULT 'interactive';",
 )
 """Steps of keys.sqlite3. `revision` grows with each transaction: a worker reads only rows newer than it has seen."""
 

@@ -12,6 +12,8 @@ from gateway.base.storage.rates import SLOTS_MS, RateAsk, RateTold, SlotAsk, Slo
 from gateway.base.storage.sqlite.lease_file import LeaseFile
 
 _PRUNE_MS = 60_000
+_SET_BACK_MS = 60_000
+"""A clock that is so far behind the last call's was set back; less is a call that waited for the file's lock."""
 
 
 class SqliteRates:
@@ -35,8 +37,9 @@ class SqliteRates:
         self, run: str, rates: list[RateAsk], slots: list[SlotAsk], now_ms: int
     ) -> tuple[list[RateTold], list[SlotTold]]:
         with self._file.writing() as db:
+            _follow_clock(db, now_ms)
             _hear(db, run, now_ms)
-            if now_ms >= self._pruned_ms + _PRUNE_MS:
+            if abs(now_ms - self._pruned_ms) >= _PRUNE_MS:
                 db.execute("DELETE FROM rates WHERE drained_ms < ?", (now_ms,))
                 self._pruned_ms = now_ms
             levels = _levels(db, rates, now_ms)
@@ -47,6 +50,14 @@ class SqliteRates:
             _keep_rates(db, rates, levels, rates_told, now_ms)
             _keep_slots(db, run, slots_told)
             return rates_told, slots_told
+
+
+def _follow_clock(db: sqlite3.Connection, now_ms: int) -> None:
+    """All times move back with a clock that was set back: else nothing would drain, and no run be silent, until it is again where it was."""
+    (latest_ms,) = db.execute("SELECT max(heard_ms) FROM slot_runs").fetchone()
+    if latest_ms is not None and latest_ms - now_ms > _SET_BACK_MS:
+        db.execute("UPDATE rates SET drained_ms = drained_ms - ?", (latest_ms - now_ms,))
+        db.execute("UPDATE slot_runs SET heard_ms = heard_ms - ?", (latest_ms - now_ms,))
 
 
 def _hear(db: sqlite3.Connection, run: str, now_ms: int) -> None:

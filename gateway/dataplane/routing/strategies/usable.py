@@ -11,7 +11,10 @@ _USUAL_OUTPUT_TOKENS = 500
 
 
 class Usable(Record, frozen=True):
-    """A candidate that has been resolved. `window_tokens` 0: not known; `lacks`: features that the catalogue says it has not."""
+    """A candidate that has been resolved. `window_tokens` 0: not known; `lacks`: features that the catalogue says it has not.
+
+    `accounts`: the deployments of which one is asked in its place, where its provider has several.
+    """
 
     deployment: Deployment
     name: str
@@ -19,6 +22,7 @@ class Usable(Record, frozen=True):
     window_tokens: int
     lacks: frozenset[str]
     attempt: Attempt
+    accounts: "Ranked | None" = None
 
 
 class Turn(Record, frozen=True):
@@ -52,7 +56,7 @@ class Method(Record, frozen=True):
 def usable(deployment: Deployment, reason: str, weight: float = 1.0, lacks: frozenset[str] = frozenset()) -> Usable:
     """A candidate, with what is derived from its deployment."""
     window = deployment.price.context_window_tokens if deployment.price else 0
-    return Usable(deployment, deployment.name, weight, window, lacks, Attempt(deployment, reason))
+    return Usable(deployment, deployment.id, weight, window, lacks, Attempt(deployment, reason))
 
 
 def coarse_turn(input_tokens: int, max_output_tokens: int, learned_output_tokens: int = 0) -> Turn:

@@ -28,18 +28,21 @@ TRACE = _MARK.encode()
 _LARGEST_BYTES = 1 << 20
 """What one token may hold: thinking of a size that no model writes in one block."""
 _DEFLATE_FROM_BYTES = 512
-_LOST, _OTHER = "messages.reasoning", "other_vendor"
+_LOST, _OTHER, _OTHER_ACCOUNT = "messages.reasoning", "other_vendor", "other_account"
 """Said once, not for every thought of a conversation."""
+_ELSEWHERE = "?"
+"""The origin of what is known only not to be the target's."""
 
 _RETURNS_TEXT = frozenset({"anthropic.messages", "bedrock.converse"})
 """Dialects whose clients send thinking back as they got it; for the others the token carries the text too."""
 
-_ORIGIN_OF_DIALECT = {
+ORIGIN_OF_DIALECT = {
     "openai.responses": "openai",
     "anthropic.messages": "anthropic",
     "gemini.generate": "google",
     "bedrock.converse": "anthropic",
 }
+"""Whose an unsealed signature is taken to be."""
 
 
 class Seals(Protocol):
@@ -100,7 +103,7 @@ def seal(part: Reasoning, origin: str, client_dialect: str, seals: Seals) -> Rea
 def unseal(part: Reasoning, dialect: str, seals: Seals) -> Reasoning | None:
     """`part` as its maker wrote it, with its origin; None when the token is not of this organisation, or damaged."""
     if not is_sealed(part.signature):
-        origin = _ORIGIN_OF_DIALECT.get(dialect, "") if part.signature else ""
+        origin = ORIGIN_OF_DIALECT.get(dialect, "") if part.signature else ""
         return structs.replace(part, origin=origin, extra=None)  # which only the client's dialect knows
     token = _opened_token(part.signature, seals)
     if token is None:
@@ -117,6 +120,12 @@ def unseal(part: Reasoning, dialect: str, seals: Seals) -> Reasoning | None:
         origin=token.origin,
         extra=token.extra,
     )
+
+
+def origin_of_token(signature: str, seals: Seals) -> str:
+    """Who made what a token holds; '' when it cannot be read."""
+    token = _opened_token(signature, seals)
+    return token.origin if token is not None else ""
 
 
 def _opened_token(signature: str, seals: Seals) -> _Token | None:
@@ -193,6 +202,14 @@ def opened_part(part: Reasoning, dialect: str, target: Target, seals: Seals, rep
         text = "" if found.is_redacted or found.is_bound else found.text
         found = structs.replace(found, signature="", item_id="", text=text, is_redacted=False)
     return found if found.signature or found.text or found.summary else None
+
+
+def foreign_part(part: Reasoning, dialect: str, report: Report) -> Reasoning | None:
+    """What of an unsealed thought may be seen by one who did not make it: its words, where the dialect takes them unsigned; else None."""
+    report.drop(_LOST, _OTHER_ACCOUNT if dialect == "openai.responses" else _OTHER)
+    if dialect != "anthropic.messages" or part.is_redacted or not part.text:
+        return None
+    return structs.replace(part, signature="", origin=_ELSEWHERE, extra=None)
 
 
 def shown(part: Reasoning) -> str:

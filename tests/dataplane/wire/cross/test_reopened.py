@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.base.core.errors import Unsupported
-from gateway.dataplane.wire import CODECS, TRACE, PathSays, Report, Target, reopened
+from gateway.dataplane.wire import CODECS, TRACE, PathSays, Report, Target, own_thoughts, reopened
 from gateway.dataplane.wire.report import client_path
 from tests.dataplane.wire.cross.accepted import objections
 from tests.dataplane.wire.cross.corpus import SHORT
@@ -216,3 +216,62 @@ def test_what_the_provider_itself_made_stays_as_it_came() -> None:
     assert sent["messages"][-2]["content"] == [own, use]
     assert sent["thinking"]["type"] == "enabled"
     assert [drop.what for drop in report.drops] == ["messages.thinking"]
+
+
+OWN: dict[str, Json] = {
+    "openai.responses": {
+        "model": "m",
+        "input": [
+            {"role": "user", "content": "hi"},
+            {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "c1"},
+            {"type": "function_call", "call_id": "f1", "name": "ls", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "f1", "output": "README"},
+            {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "c2"},
+        ],
+    },
+    "anthropic.messages": {
+        "model": "m",
+        "max_tokens": 4000,
+        "messages": [
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "content": [
+                {"type": "thinking", "thinking": "hm", "signature": "c1"}, {"type": "tool_use", "id": "f1", "name": "ls", "input": {}},
+            ]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "f1", "content": "README"}]},
+            {"role": "assistant", "content": [{"type": "redacted_thinking", "data": "c2"}, {"type": "text", "text": "ok"}]},
+            {"role": "user", "content": "go on"},
+        ],
+    },
+    "gemini.generate": {
+        "contents": [
+            {"role": "user", "parts": [{"text": "hi"}]},
+            {"role": "model", "parts": [{"functionCall": {"name": "ls", "args": {}}, "thoughtSignature": "YzE="}]},
+            {"role": "user", "parts": [{"functionResponse": {"name": "ls", "response": {"output": "README"}}}]},
+            {"role": "model", "parts": [{"text": "ok", "thoughtSignature": "YzI="}]},
+            {"role": "user", "parts": [{"text": "go on"}]},
+        ],
+    },
+}  # fmt: skip
+"""A history with two thoughts that a provider of the dialect has signed."""
+PROOFS = {"gemini.generate": ("YzE=", "YzI=")}
+
+
+@pytest.mark.parametrize("client", OWN, ids=SHORT.get)
+def test_the_first_that_are_anothers_are_taken_out(client: str) -> None:
+    """So many as are said, in order; calls, results and words stay, and the drop is named."""
+    to, body = MAKERS[client], json.dumps(OWN[client]).encode()
+    path = PathSays("m") if client == "gemini.generate" else PathSays()
+    codec, first_second = CODECS[client], PROOFS.get(client, ("c1", "c2"))
+    assert own_thoughts(read(client, body, path)) == 2
+    assert reopened(codec, read(client, body, path), to, SEALS, Report()) is None
+    for foreign, left in ((1, (False, True)), (2, (False, False)), (9, (False, False))):
+        report = Report()
+        turn = reopened(codec, read(client, body, path), to, SEALS, report, foreign)
+        assert turn is not None
+        sent = codec.write_turn(turn, to, report).decode()
+        assert tuple(f'"{proof}"' in sent for proof in first_second) == left
+        assert sent.count('"ls"') == body.count(b'"ls"')
+        assert "README" in sent
+        assert {drop.why for drop in report.drops} == {
+            "other_account" if client == "openai.responses" else "other_vendor"
+        }
