@@ -88,11 +88,12 @@ load: dev ## Load a gateway with Locust and k6
 	@$(BIN)/python -m loadtest $(ARGS)
 
 .PHONY: soak
-soak: dev ## Spend hard caps from 64 clients amid kill -9, on SQLite and on Redis (half an hour); ARGS="--seed N" for others
+soak: dev ## Spend hard caps from 64 clients amid kill -9, on SQLite and on Redis, and break all that can break (half an hour); ARGS="--seed N" for others
 	@failed=0; \
 	$(BIN)/python -m loadtest budget --store both --repeat 20 $(ARGS) || failed=1; \
 	$(BIN)/python -m loadtest budget --store both --repeat 3 --no-chaos $(ARGS) || failed=1; \
 	$(BIN)/python -m loadtest budget --store both --aborts 1000 $(ARGS) || failed=1; \
+	AGENTCC_SOAK=1 $(BIN)/python -m pytest tests/e2e/faults || failed=1; \
 	exit $$failed
 
 ##@ Else

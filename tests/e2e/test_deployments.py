@@ -159,6 +159,22 @@ def test_a_revoked_key_is_the_operators_affair(eu: FakeUpstream, us: FakeUpstrea
         assert "sk-eu" not in gateway.stderr()
 
 
+def test_where_every_key_is_revoked_the_developer_is_not_sent_to_log_in(
+    eu: FakeUpstream, us: FakeUpstream, tmp_path: Path
+) -> None:
+    """A 401 would read as their own; the provider's words may quote a part of ours."""
+    eu.default = us.default = json_answer(b'{"error":{"message":"Incorrect API key provided: sk-eu***"}}', 401)
+    with Gateway(tmp_path, config(eu, us)) as gateway:
+        got = ask(gateway, "anyone")
+        assert (got.status_code, got.headers["x-should-retry"]) == (502, "false")
+        assert got.json()["error"]["code"] == "credential_rejected"
+        assert "rejects the gateway's credential" in got.text
+        assert "sk-eu" not in got.text
+        (record,) = gateway.records()
+        assert (record["outcome"], record["error_code"], record["cost_nusd"]) == ("upstream_error", "upstream_401", 0)
+        assert len(gateway.logs("credential_rejected")) == 2
+
+
 def test_quotas_are_kept_before_the_provider_has_to_refuse(eu: FakeUpstream, us: FakeUpstream, tmp_path: Path) -> None:
     """Over all workers together; what one has no room for the other takes; at last a 429 in the client's dialect."""
     with Gateway(tmp_path, config(eu, us, workers=2, eu={"rpm": 4}, us={"rpm": 3})) as gateway:

@@ -160,6 +160,14 @@ class ResponseTooLarge(UpstreamFault):
     is_retryable = False
 
 
+class CredentialRejected(UpstreamFault):
+    """The provider rejects the gateway's own credential (401, 402): nothing that the client holds can mend it."""
+
+    code = "credential_rejected"
+    status = 502
+    is_retryable = False
+
+
 class ProviderError(UpstreamFault):
     """The provider answered an error, told in the client's dialect: its words, and the status and code of the fault table."""
 

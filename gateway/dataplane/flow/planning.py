@@ -18,11 +18,11 @@ from gateway.dataplane.flow.course import Course
 from gateway.dataplane.flow.exchange import Exchange
 from gateway.dataplane.flow.homes import Homes
 from gateway.dataplane.flow.outputs import Outputs
-from gateway.dataplane.flow.rejected import rejected
+from gateway.dataplane.flow.rejected import AWAY_MS, Rejections
 from gateway.dataplane.flow.route import Route
 from gateway.dataplane.flow.settle import estimated_prompt_tokens
 from gateway.dataplane.flow.thoughts import KEPT_MS, Memory, reader_of
-from gateway.dataplane.routing import REJECTIONS, BoardHealth, verdict_of
+from gateway.dataplane.routing import BoardHealth, verdict_of
 from gateway.dataplane.wire import Peek, has_images, has_tools, step_of
 
 _BY_THE_CLOCK = frozenset({"minute", "hour", "weekday"})
@@ -42,6 +42,7 @@ class Planning:
         self._memory = Memory(board, self._seed)
         self._outputs = Outputs()
         self._homes = Homes(board, self._seed)
+        self.rejections = Rejections()
         self.health = BoardHealth(board, self._word, lambda: int(time() * 1000) + board.ahead_ms)
 
     def course(self, ex: Exchange, route: Route, peeked: Peek, wallet: Wallet, resolve: Resolve) -> Course | None:
@@ -154,8 +155,8 @@ class Planning:
         if ex.course is None or ex.deployment is None:
             return
         after_ms = self.note_limits(ex, status, headers) if status else 0
-        if status in REJECTIONS and ex.grant is not None and not ex.grant.passes_bearer:
-            after_ms = max(after_ms, rejected(ex.deployment, self.health, status))
+        if self.rejections.of(ex, status) is not None:
+            after_ms = max(after_ms, AWAY_MS)
         verdict = "failed" if fault == "in_band" and is_theirs else verdict_of(status, fault)
         self.health.tell(ex.deployment.id, ex.course.generation, verdict, random(), after_ms)
 

@@ -1,22 +1,46 @@
 """A provider that rejects our own credential: a revoked key, an account without money. Nobody's request can mend that, so others are asked, and the operator is told."""
 
-from gateway.base.core.plan import Deployment
-from gateway.base.core.route import Health
+from time import monotonic
+
+from gateway.base.core.errors import CredentialRejected
 from gateway.base.telemetry.log import log
+from gateway.dataplane.flow.exchange import Exchange
+from gateway.dataplane.routing import REJECTIONS
 
-_AWAY_MS = 60_000
+AWAY_MS = 60_000
+"""How long the deployment is not asked again, where there is a plan."""
 
 
-def rejected(deployment: Deployment, health: Health, status: int) -> int:
-    """How many milliseconds the deployment is not asked again; told once for each time that it is closed out."""
-    if health.is_closed(deployment.id):
-        log(
-            "error",
-            "credential_rejected",
-            provider=deployment.provider.id,
-            deployment=deployment.id,
-            status=status,
-            consequence=f"not asked for {_AWAY_MS // 1000} s; other deployments and models answer, where there are any",
-            hint="replace its credential in `providers`; a reload takes it over without a restart",
+class Rejections:
+    """What one worker has seen of them."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, float] = {}
+
+    def of(self, ex: Exchange, status: int) -> CredentialRejected | None:
+        """What the client reads in place of the provider's words, which may quote a part of the credential; None where it was not ours.
+
+        The log says it once a minute for each provider account.
+        """
+        deployment = ex.deployment
+        if status not in REJECTIONS or deployment is None or (ex.grant is not None and ex.grant.passes_bearer):
+            return None
+        provider = deployment.provider
+        if not (provider.headers or provider.sign):
+            return None
+        now = monotonic()
+        if now >= self._told.get(provider.id, 0.0):
+            self._told[provider.id] = now + AWAY_MS / 1000
+            log(
+                "error",
+                "credential_rejected",
+                provider=provider.id,
+                deployment=deployment.id,
+                status=status,
+                consequence="other deployments and models answer, where there are any",
+                hint="replace its credential in `providers`; a reload takes it over without a restart",
+            )
+        return CredentialRejected(
+            f"provider `{provider.id}` rejects the gateway's credential (status {status}); your own key is good. Tell your platform team",
+            upstream_status=status,
         )
-    return _AWAY_MS

@@ -129,6 +129,9 @@ class Relay:
     def _pass_error(self, status: int, headers: Headers, body: bytes) -> None:
         """The provider's error, as it is; after an early commit its words, in the stream's last event."""
         ex, code = self.ex, f"upstream_{status}"
+        if (rejected := self.pipeline.planning.rejections.of(ex, status)) is not None:
+            self.end_with(rejected, "upstream_error", NOTHING, code)
+            return
         headers, body = plain_error(headers, body)
         if ex.is_committed:
             fault = CODECS[self.dialect.name].read_error(status, dict(headers), body)

@@ -252,7 +252,9 @@ class TranslatedRelay(Relay):
     def _fail(self, fault: Fault, outcome: Outcome, spend: Spend, code: str) -> None:
         ex = self.ex
         assert ex.dialect is not None
-        self.end_with(provider_error(fault, ex.dialect.name, self.provider), outcome, spend, code)
+        rejected = self.pipeline.planning.rejections.of(ex, fault.status)
+        error = rejected or provider_error(fault, ex.dialect.name, self.provider)
+        self.end_with(error, outcome, spend, code)
 
     def _last_words(self, error: GatewayError) -> bytes:
         ex = self.ex

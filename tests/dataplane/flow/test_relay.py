@@ -87,7 +87,7 @@ def test_an_error_told_as_an_event_after_an_early_commit(
     [
         (400, {"message": "no such tool"}, "invalid_prompt", "no such tool"),
         (400, {"message": "full", "code": "context_length_exceeded"}, "context_length_exceeded", "full"),
-        (401, {"message": "bad key"}, "inference_hook_denied", "bad key"),
+        (403, {"message": "not here"}, "inference_hook_denied", "not here"),
         (404, {"message": "no model", "code": "model_not_found"}, "model_not_found", "no model"),
         (429, {"message": "slow"}, "rate_limit_exceeded", "slow. Please try again in 7s."),
         (500, {"message": "sorry"}, "server_error", "sorry"),

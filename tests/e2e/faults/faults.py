@@ -127,13 +127,32 @@ def error_body(dialect: str, status: int, words: str) -> bytes:
     return json.dumps(made).encode()
 
 
-def _status(status: int, retry_after: str = "") -> Fault:
+def _status(status: int, retry_after: str = "", how: str = "") -> Fault:
     def answer(script: Script, moment: str = "") -> Answer:
         headers = [*_JSON, *([("retry-after", retry_after)] if retry_after else [])]
         return Answer(status, headers, [error_body(script.dialect, status, "not now")])
 
-    title = f"{status} with Retry-After" if retry_after else f"{status}"
+    title = f"{status} with Retry-After{how}" if retry_after else f"{status}"
     return Fault(title, answer, answer, ("before",), is_billed=False)
+
+
+def _slow_head(script: Script, moment: str = "") -> Answer:
+    made = _streams(script) if moment else _whole(script, [script.whole])
+    made.drip, made.drip_head = 1, True
+    made.headers = [*made.headers, ("x-padding", "x" * 2000)]
+    return made
+
+
+def _slow(script: Script, moment: str) -> Answer:
+    made = _said(script, moment, *script.after(moment))
+    made.drip = 16
+    return made
+
+
+def _slow_whole(script: Script) -> Answer:
+    made = _whole(script, [script.whole])
+    made.drip = 16
+    return made
 
 
 def _before(title: str, answer: Callable[[], Answer], *, is_billed: bool = True) -> Fault:
@@ -160,6 +179,8 @@ FAULTS: dict[str, Fault] = {
     "refused": Fault("connection refused", moments=("before",), site="refused", is_billed=False),
     "dns": Fault("host that does not resolve", moments=("before",), site="dns", is_billed=False),
     "tls": Fault("TLS handshake fails", moments=("before",), site="tls", is_billed=False),
+    "certificate": Fault("TLS certificate of an unknown authority", moments=("before",), site="certificate", is_billed=False),
+    "no_tls": Fault("answers a TLS handshake with noise", moments=("before",), site="no_tls", is_billed=False),
     "hangs_up": Fault("closes at accept", moments=("before",), site="hangs_up", is_billed=False),
     "closes": _before("closes without an answer", lambda: Answer(0)),
     "resets": _before("resets without an answer", lambda: Answer(0, is_reset=True)),
@@ -167,6 +188,12 @@ FAULTS: dict[str, Fault] = {
     "no_http": _before("answers no HTTP", lambda: Answer(head=b"SSH-2.0-OpenSSH_9.6\r\n\r\n", body=[b""])),
     **{str(status): _status(status) for status in (401, 429, 500, 503, 529)},
     **{f"{status}_after": _status(status, "1") for status in (429, 500, 503, 529)},
+    "429_date": _status(429, "Wed, 21 Oct 2065 07:28:00 GMT", ", a date"),
+    "503_past": _status(503, "Wed, 21 Oct 2015 07:28:00 GMT", ", a date that is past"),
+    "429_huge": _status(429, "9" * 400, ", a number without end"),
+    "529_words": _status(529, "soon", " that cannot be read"),
+    "slow_head": Fault("headers that come byte by byte", _slow_head, _slow_head, ("before",)),
+    "slow": Fault("an answer in drops, whole in the end", _slow, _slow_whole, is_passed=True),
     "html": _before("200 with HTML", lambda: Answer(200, [("content-type", "text/html")], [_PAGE]), is_billed=False),
     "html_as_json": _before("200 with HTML called JSON", lambda: Answer(200, _JSON, [_PAGE]), is_billed=False),
     "empty": _before("200 with nothing", lambda: Answer(200, _JSON, [b""]), is_billed=False),

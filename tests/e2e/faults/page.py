@@ -34,11 +34,26 @@ twice, nothing is replayed once content has gone to the client, and the booked c
 
 - **{moved}**: the client never learns of the fault but by `x-agentcc-hops`.
 - **{error}**: the client had content already, so nobody else may answer; the stream ends as its dialect says that it failed.
-- **{first}**: the translation passes over an event that it can't read, and collects a stream where one answer was asked for.
+- **{first}**: the translation passes over an event that it can't read, and collects a stream where one answer was asked for; slow is no fault
+  as long as bytes come.
 - **{passed}**: in the middle of an answer of the client's own dialect bytes aren't read; the client judges them.
 
 Cost `exact`: the answer's own, the failed attempt cost nothing. `estimated`: with what the failed attempt may have cost, never below it.
 A frame is what a stream begins with that says nothing yet (`response.created`, `message_start`, a role); Gemini has none, and its tool calls are one event.
+"""
+
+_TAIL = """## What is no provider
+
+Told by hand; each row has its tests in `tests/e2e/faults`, which CI runs in part and `make soak` as a whole.
+
+| fault | the client gets | and then | test |
+| --- | --- | --- | --- |
+| a provider's connection reset at each byte of head and body | the other model's answer until content has gone to it, then one error event | one record, the second billed once | `test_every_byte.py` |
+| a provider that sends a byte now and then and never anything whole | 504, or one error event, after `first_byte_ms` (headers) or `total_ms` (body) | `idle_ms` does not help: bytes come | `test_slow_loris.py` |
+| Redis down, silent, slow, flapping, cut in commands and answers, or no Redis at all, under hard budgets | an answer from the worker's lease, or 503 `budget_unproven` within seconds; never a 429 for it | never over the cap; served again without help; ledger and bill are equal | `test_redis_faults.py` |
+| the wall clock jumps by hours and days, forth and back | an answer | streams end well, no time is negative, a period's money is given once, rate limits and breakers do not wait for the clock | `test_clock_jumps.py` |
+| the journal's disk is full | 503 `journal_unavailable` in its dialect, nothing is sent | streams under way end well and are recorded; served again when there is room | `test_full_disk.py` |
+| the disk of ledger and leases is full | an answer from the worker's lease, or 503 `budget_unproven` | as with Redis | `test_full_disk.py` |
 """
 
 
@@ -51,6 +66,7 @@ def page(found: Mapping[Cell, Verdict]) -> str:
             of_fault = {cell: verdict for cell, verdict in found.items() if (cell.client, cell.fault) == (client, name)}
             lines += [f"| {fault.title} | {row} |" for row in _rows(of_fault)]
         lines.append("")
+    lines.append(_TAIL)
     return "\n".join(lines).rstrip() + "\n"
 
 

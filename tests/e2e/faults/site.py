@@ -6,6 +6,8 @@ Each cell asks for a model of its own, since a breaker belongs to a model: what 
 import json
 import re
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -28,14 +30,15 @@ from tests.harness import KEY, Gateway
 _TIMEOUTS = {"connect_ms": 2000, "first_byte_ms": 2500, "idle_ms": 2500, "keep_alive_ms": 300, "early_commit_ms": 5000}
 BOUND_S = 10.0
 """No cell may take longer."""
-_CELLS = 400
+_CELLS = 600
 """Of one dialect of the faulty deployment."""
 _CELL = re.compile(rb"cell-[a-z]+-\d{4}")
 _HEARD_S = 0.25
 """How long a provider that has said something waits for the client to have it; some of it no client can have yet."""
 BAD_NUSD, GOOD_NUSD = (1000, 10_000), (3000, 30_000)
 """Of an input and an output token."""
-_SITES = ("bad", "good", "refused", "dns", "tls", "hangs_up")
+_SITES = ("bad", "good", "refused", "dns", "tls", "certificate", "no_tls", "hangs_up")
+_NOISE = b"\x16\x03\x03\xff\xff\x00\xff SSH-2.0-OpenSSH_9.6\r\n"
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,7 @@ def opened(place: Path, **timeouts: int) -> Iterator[Site]:
     with running() as simulator:
         scripts = load(simulator)
     bad, good, plain, hangs_up = FakeUpstream(), FakeUpstream(), FakeUpstream(), FakeUpstream(hangs_up=True)
+    noise, unknown = FakeUpstream(hangs_up=True, greeting=_NOISE), FakeUpstream(tls=_unknown_certificate(place))
     with socket.socket() as unheard:
         unheard.bind(("127.0.0.1", 0))  # bound and not listening: whoever connects is refused
         urls = {
@@ -160,6 +164,8 @@ def opened(place: Path, **timeouts: int) -> Iterator[Site]:
             "refused": f"http://127.0.0.1:{unheard.getsockname()[1]}",
             "dns": "http://no-such-host.invalid",
             "tls": plain.url.replace("http:", "https:"),
+            "certificate": unknown.url.replace("http:", "https:"),
+            "no_tls": noise.url.replace("http:", "https:"),
             "hangs_up": hangs_up.url,
         }
         config = config_for(urls)
@@ -168,9 +174,22 @@ def opened(place: Path, **timeouts: int) -> Iterator[Site]:
             site = Site(gateway, scripts, pool)
             bad.choose = lambda request: site.choose("bad", request)
             good.choose = lambda request: site.choose("good", request)
-            yield site
-    for one in (bad, good, plain, hangs_up):
+            with site.http:
+                yield site
+    for one in (bad, good, plain, hangs_up, noise, unknown):
         one.close()
+
+
+def _unknown_certificate(place: Path) -> ssl.SSLContext:
+    key, certificate = place / "key.pem", place / "cert.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-keyout", key, "-out", certificate, "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
 
 
 def _well(scripts: dict[str, Script], request: Received) -> Answer:
