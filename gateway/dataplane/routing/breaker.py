@@ -56,6 +56,9 @@ _FIRST_OPEN_TICKS, _LONGEST_OPEN_TICKS = 50, 600
 _JITTER = 0.2
 _PROBE_TICKS = 300  # a model that thinks may be silent for long, then a second probe goes: one request more, no harm
 
+_SET_BACK_TICKS = 100
+"""Clocks of workers and nodes agree better than this."""
+
 _TIME = 1 << 17
 """Ticks are kept modulo this (3.6 h), so times compare rightly within 1.8 h: more than an entry can live (`MAX_OPEN_MS` and two minutes)."""
 _STREAK, _TRIPS, _COUNT, _GENERATIONS = 15, 7, 127, 64
@@ -123,11 +126,14 @@ def unpack(word: int) -> State:
 
 
 def wait_ms(word: int, now_ms: int) -> int:
-    """How long until a packed state lets a request through; 0: now. Never more than `MAX_OPEN_MS`."""
+    """How long until a packed state lets a request through; 0: now. Never more than `MAX_OPEN_MS`; 0 too where it comes from the future:
+    the clock was set back, and would open it for that much longer."""
     if word & 3 == CLOSED:
         return 0
-    left = _since(word >> 46 & _TIME - 1, now_ms // TICK_MS)
-    return left * TICK_MS if 0 < left <= _MAX_OPEN_TICKS else 0
+    now = now_ms // TICK_MS
+    left = _since(word >> 46 & _TIME - 1, now)
+    is_from_the_future = _since(word >> 29 & _TIME - 1, now) > _SET_BACK_TICKS
+    return left * TICK_MS if 0 < left <= _MAX_OPEN_TICKS and not is_from_the_future else 0
 
 
 def allows(word: int, now_ms: int) -> bool:

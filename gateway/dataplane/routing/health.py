@@ -11,7 +11,6 @@ from typing import Protocol
 
 from gateway.dataplane.routing.breaker import (
     CLOSED,
-    MAX_OPEN_MS,
     NEW,
     OPEN,
     TICK_MS,
@@ -64,13 +63,14 @@ class BoardHealth:
         """Whether its breaker lets a request through now. Nothing closes one before its opening is over, so till then the board isn't asked."""
         now_ms = self._now_ms()
         known = self._known.get(deployment) or self._met(deployment)
-        if now_ms < known.open_until_ms <= now_ms + MAX_OPEN_MS:
+        if known.opened_ms <= now_ms < known.open_until_ms:
             return False
         word = self._board.get(known.breaker, now_ms)
         known.is_ailing = word is not None and is_ailing(word, now_ms)
         if word is None or (left_ms := wait_ms(word, now_ms)) == 0:
             return True
         if word & 3 == OPEN:  # a half-open one may close at any moment
+            known.opened_ms = now_ms
             known.open_until_ms = now_ms - now_ms % TICK_MS + left_ms  # it ends with a tick, on every worker alike
         return False
 
@@ -247,6 +247,7 @@ class _Known:
         "noted",
         "noted_ms",
         "open_until_ms",
+        "opened_ms",
         "pace",
         "room",
         "short_until_ms",
@@ -262,7 +263,7 @@ class _Known:
         self.synced_ms = -_STALE_MS
         self.noted = Room()
         self.is_ailing = False
-        self.noted_ms = self.short_until_ms = self.open_until_ms = 0
+        self.noted_ms = self.short_until_ms = self.opened_ms = self.open_until_ms = 0
 
 
 def _is_much_less(now: int, before: int) -> bool:

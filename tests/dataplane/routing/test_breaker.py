@@ -47,6 +47,13 @@ def wait(state: State, now_ms: int = NOW_MS) -> int:
     return wait_ms(pack(state), now_ms)
 
 
+@pytest.mark.parametrize(("back_ms", "left_ms"), [(0, 5000), (3000, 8000), (11_000, 0), (3_000_000, 0)])
+def test_a_clock_that_is_set_back_opens_it_no_longer(back_ms: int, left_ms: int) -> None:
+    """By seconds it may be another node's clock."""
+    state = opened()
+    assert wait(state, NOW_MS - back_ms) == left_ms
+
+
 class TestClosed:
     def test_five_failures_running_open_it(self) -> None:
         """Four don't; a success between begins anew."""

@@ -66,6 +66,14 @@ class TestBreaker:
         assert other.wait_ms(A) == 5000
         assert other.is_closed(B)
 
+    def test_it_opens_no_later_when_the_clock_is_set_back(self, board: DictBoard, clock: Clock) -> None:
+        health = worker(board, clock)
+        for _ in range(5):
+            attempt(health, A, 500)
+        assert not health.is_closed(A)
+        clock.ms -= 1_800_000
+        assert health.is_closed(A)
+
     def test_one_probe_for_all_workers(self, board: DictBoard, clock: Clock) -> None:
         """When the time is over one worker's request goes; its success opens the way for all."""
         one, other = worker(board, clock), worker(board, clock)

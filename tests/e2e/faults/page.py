@@ -49,7 +49,7 @@ Told by hand; each row has its tests in `tests/e2e/faults`, which CI runs in par
 | fault | the client gets | and then | test |
 | --- | --- | --- | --- |
 | a provider's connection reset at each byte of head and body | the other model's answer until content has gone to it, then one error event | one record, the second billed once | `test_every_byte.py` |
-| a provider that sends a byte now and then and never anything whole | 504, or one error event, after `first_byte_ms` (headers) or `total_ms` (body) | `idle_ms` does not help: bytes come | `test_slow_loris.py` |
+| a provider that sends a byte now and then and never anything whole | the other model's answer, else 504 or one error event, after `first_byte_ms` (headers), `idle_ms` (a stream: no whole event) or `total_ms` (a whole answer) | one record | `test_slow_loris.py` |
 | Redis down, silent, slow, flapping, cut in commands and answers, or no Redis at all, under hard budgets | an answer from the worker's lease, or 503 `budget_unproven` within seconds; never a 429 for it | never over the cap; served again without help; ledger and bill are equal | `test_redis_faults.py` |
 | the wall clock jumps by hours and days, forth and back | an answer | streams end well, no time is negative, a period's money is given once, rate limits and breakers do not wait for the clock | `test_clock_jumps.py` |
 | the journal's disk is full | 503 `journal_unavailable` in its dialect, nothing is sent | streams under way end well and are recorded; served again when there is room | `test_full_disk.py` |

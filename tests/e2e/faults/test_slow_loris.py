@@ -1,4 +1,4 @@
-"""A provider that sends a byte now and then and never says anything whole: bytes keep it from being silent, so `total_ms` ends it."""
+"""A provider that sends a byte now and then and never says anything whole: of a stream that is silence (`idle_ms`), else `total_ms` ends it."""
 
 import json
 import time
@@ -47,3 +47,25 @@ def test_it_ends(fake: FakeUpstream, tmp_path: Path, where: str, stream: bool) -
             "cut" if is_begun else "upstream_error",
             "upstream_timeout",
         )
+
+
+def test_another_answers_in_its_place(fake: FakeUpstream, tmp_path: Path) -> None:
+    """Its bytes are no words, so nothing has gone to the client, and there is time left."""
+    other = FakeUpstream()
+    fake.default, other.default = sse(*wires.CHAT), sse(*wires.CHAT)
+    with FaultProxy(fake.url) as proxy:
+        config = config_for(proxy.url, timeouts={"idle_ms": 500})
+        config["providers"]["groq"] = {"api_key": "sk-groq", "base_url": f"{other.url}/v1"}
+        config["models"] = {"unpriced": {"allow": ["groq/*"]}}
+        config["routing"] = {"default": {"chain": ["groq/llama"], "retries": 0}}
+        with Gateway(tmp_path, config) as gateway:
+            proxy.order(always={"kind": "drip", "every_ms": 100, "after": _WHERE["in the body"]})
+            body = {"model": "openai/gpt-4.1-mini", "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+            got = httpx.post(
+                f"{gateway.url}/v1/chat/completions", json=body, headers={"authorization": f"Bearer {KEY}"}, timeout=20
+            )
+            assert got.text.rstrip().endswith("data: [DONE]")
+            (record,) = gateway.records()
+            (hop,) = record["hops"]
+            assert (hop["to"], hop["reason"], record["outcome"]) == ("groq/llama", "timeout_idle", "ok")
+    other.close()

@@ -52,7 +52,7 @@ impl Job {
             let is_error = parts.status.is_client_error() || parts.status.is_server_error();
             let framing = framing_of(&parts.headers).filter(|_| !is_error);
             let head = Box::new(Head { status: parts.status, headers: parts.headers, ttfb_us });
-            let mut reader = BodyReader { body, watchdog, options };
+            let mut reader = BodyReader { body, watchdog, options, heard_at: Instant::now() };
             if options.collect && framing.is_none() {
                 match reader.collect().await {
                     Ok(body) => outlet.end(Completion::Body(head, body)),
@@ -73,17 +73,25 @@ impl Job {
 async fn pass_on(mut reader: BodyReader, mut stream: StreamReader) {
     loop {
         let failure = match reader.next_chunk().await {
-            Ok(Some(chunk)) => stream.take(&chunk).err(),
+            Ok(Some(chunk)) => match stream.take(&chunk) {
+                Ok(true) => {
+                    reader.heard_at = Instant::now();
+                    None
+                }
+                Ok(false) => None, // bytes that make nothing whole are silence: else a byte now and then would go on for ever
+                Err(failure) => Some(failure),
+            },
             Ok(None) => return stream.end(),
             Err(failure) => Some(failure),
         };
         if let Some(failure) = failure {
             return stream.fail(failure);
         }
-        if stream.window().is_closed()
-            && let Err(timeout) = reader.watchdog.watch(None, stream.window().wait_until_open()).await
-        {
-            return stream.fail(timeout);
+        if stream.window().is_closed() {
+            if let Err(timeout) = reader.watchdog.watch(None, stream.window().wait_until_open()).await {
+                return stream.fail(timeout);
+            }
+            reader.heard_at = Instant::now();
         }
     }
 }
@@ -92,13 +100,15 @@ struct BodyReader {
     body: Incoming,
     watchdog: Watchdog,
     options: Options,
+    /// When the body said something last.
+    heard_at: Instant,
 }
 
 impl BodyReader {
     /// The next bytes of the body; `None` at its end. Trailers are passed over.
     async fn next_chunk(&mut self) -> Result<Option<Bytes>, Failure> {
         loop {
-            let idle = Deadline::after(Instant::now(), self.options.idle_timeout_ms, FailureCode::TimeoutIdle);
+            let idle = Deadline::after(self.heard_at, self.options.idle_timeout_ms, FailureCode::TimeoutIdle);
             match self.watchdog.watch(idle, self.body.frame()).await? {
                 None => return Ok(None),
                 Some(Err(error)) => return Err(Failure::of_http(&error)),
@@ -120,6 +130,7 @@ impl BodyReader {
         let mut whole = Bytes::new();
         let mut parts: Vec<u8> = Vec::new();
         while let Some(chunk) = self.next_chunk().await? {
+            self.heard_at = Instant::now();
             let length = (whole.len() + parts.len() + chunk.len()) as u64;
             if limit > 0 && length > limit {
                 return Err(too_large(limit));

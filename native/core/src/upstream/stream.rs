@@ -58,8 +58,8 @@ impl StreamReader {
         self.outlet.window()
     }
 
-    /// Queue what is complete now. On an error, all that was complete before it is queued.
-    pub(super) fn take(&mut self, chunk: &[u8]) -> Result<(), Failure> {
+    /// Queue what is complete now, and tell whether anything was. On an error, all that was complete before it is queued.
+    pub(super) fn take(&mut self, chunk: &[u8]) -> Result<bool, Failure> {
         let room = match self.max_response_bytes {
             0 => usize::MAX,
             limit => usize::try_from(limit - self.sorter.body_bytes).unwrap_or(usize::MAX),
@@ -67,19 +67,23 @@ impl StreamReader {
         let fits = &chunk[..chunk.len().min(room)];
         self.sorter.body_bytes += fits.len() as u64;
         let (sorter, outlet) = (&mut self.sorter, &mut self.outlet);
+        let mut is_any_whole = false;
+        let mut sort = |event: &[u8], outlet: &mut Outlet| {
+            is_any_whole = true;
+            sorter.sort(event, outlet);
+        };
         let fed = match &mut self.framer {
             Framer::Raw => {
                 outlet.push_data(fits);
+                is_any_whole = true;
                 Ok(())
             }
-            Framer::Sse(framer) => framer.feed(fits, |event| sorter.sort(event, outlet)).map_err(too_large_event),
-            Framer::AwsEventStream(framer) => {
-                framer.feed(fits, |event| sorter.sort(event, outlet)).map_err(broken_stream)
-            }
+            Framer::Sse(framer) => framer.feed(fits, |event| sort(event, outlet)).map_err(too_large_event),
+            Framer::AwsEventStream(framer) => framer.feed(fits, |event| sort(event, outlet)).map_err(broken_stream),
         };
         sorter.flush(outlet);
         fed?;
-        if fits.len() < chunk.len() { Err(too_large(self.max_response_bytes)) } else { Ok(()) }
+        if fits.len() < chunk.len() { Err(too_large(self.max_response_bytes)) } else { Ok(is_any_whole) }
     }
 
     pub(super) fn end(mut self) {

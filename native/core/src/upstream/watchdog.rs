@@ -31,7 +31,7 @@ impl Deadline {
     fn failure(self) -> Failure {
         let what = match self.code {
             FailureCode::TimeoutFirstByte => "no response head",
-            FailureCode::TimeoutIdle => "no byte of the body",
+            FailureCode::TimeoutIdle => "no byte of the body, or no whole event,",
             _ => "no end of the answer",
         };
         Failure::new(self.code, format!("{what} within {} ms", self.limit_ms))
