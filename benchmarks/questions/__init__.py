@@ -4,6 +4,8 @@ from types import ModuleType
 
 from benchmarks.questions import (
     admission,
+    guard,
+    guard_rates,
     journal,
     keys,
     latency,
@@ -26,6 +28,8 @@ QUESTIONS: dict[str, ModuleType] = {
     "road": road,
     "admission": admission,
     "plan": plan,
+    "guard": guard,
+    "guard_rates": guard_rates,
     "translate": translate,
     "proxy": proxy,
     "latency": latency,

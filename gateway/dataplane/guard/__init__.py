@@ -1,0 +1,1 @@
+"""What a request or an answer says, looked at on its way: secrets so far."""

@@ -1,0 +1,64 @@
+"""Patterns that Hyperscan looks for all at once. Compiling takes seconds, loading what was compiled milliseconds."""
+
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from importlib.metadata import version
+
+import hyperscan
+
+from gateway.base.core.struct import Record
+
+Hit = tuple[int, int, int]
+"""(number of the pattern, start, end); the start is 0 for a pattern that is not asked for it."""
+
+_STAMP_BYTES = 16
+
+
+class Pattern(Record, frozen=True):
+    """An expression and the number that its hits are told by; several may share one, which makes them small."""
+
+    number: int
+    expression: str
+    is_start_wanted: bool
+
+
+class Database:
+    """A compiled set of patterns. Holds scratch space: one thread uses it at a time."""
+
+    __slots__ = ("_database", "_scan", "_stamp")
+
+    def __init__(self, patterns: Sequence[Pattern], serialised: bytes | None = None) -> None:
+        """`serialised` saves the compiling.
+
+        Raises ValueError when it was made from other patterns, or by another version of Hyperscan.
+        """
+        told = "\0".join(f"{each.number} {each.is_start_wanted} {each.expression}" for each in patterns)
+        self._stamp = blake2b(f"{version('hyperscan')}\0{told}".encode(), digest_size=_STAMP_BYTES).digest()
+        if serialised is None:
+            self._database = hyperscan.Database()
+            self._database.compile(
+                expressions=[each.expression.encode() for each in patterns],
+                ids=[each.number for each in patterns],
+                elements=len(patterns),
+                flags=[hyperscan.HS_FLAG_SOM_LEFTMOST if each.is_start_wanted else 0 for each in patterns],
+            )
+        elif serialised[:_STAMP_BYTES] == self._stamp:
+            self._database = hyperscan.loadb(serialised[_STAMP_BYTES:], hyperscan.HS_MODE_BLOCK)
+            self._database.scratch = hyperscan.Scratch(self._database)
+        else:
+            raise ValueError("the database was compiled from other patterns")
+        self._scan: Callable[..., None] = self._database.scan
+
+    def serialised(self) -> bytes:
+        """What the next process starts from."""
+        return self._stamp + hyperscan.dumpb(self._database)
+
+    def scan(self, text: bytes) -> list[Hit]:
+        """Every hit, in the order of their ends."""
+        hits: list[Hit] = []
+        self._scan(text, _keep, 0, hits)
+        return hits
+
+
+def _keep(number: int, start: int, end: int, _flags: int, hits: list[Hit]) -> None:
+    hits.append((number, start, end))

@@ -1,0 +1,8 @@
+"""The kinds of secrets with a published form, one file per family."""
+
+from gateway.dataplane.guard.secrets.kinds import cloud, code, llm, services, structure
+from gateway.dataplane.guard.secrets.rule import Rule
+
+__all__ = ["RULES"]
+
+RULES: tuple[Rule, ...] = (*structure.RULES, *llm.RULES, *cloud.RULES, *code.RULES, *services.RULES)

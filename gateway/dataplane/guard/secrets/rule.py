@@ -1,0 +1,116 @@
+"""What a kind of secret is to the scanner: patterns for Hyperscan to find it by, an expression to confirm it by.
+
+The two are separate because they want different things. Hyperscan runs over every byte, so its pattern is the least that is
+rare in ordinary text: a literal and a few characters of the alphabet. The expression runs only around a hit and is exact.
+Both are made by the functions below from what vendors document (prefix, alphabet, length); a rule is a row of data.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from gateway.base.core.struct import Record
+from gateway.dataplane.guard.secrets.finding import Confidence
+
+HEX: Final = "0-9a-fA-F"
+LOWER_HEX: Final = "0-9a-f"
+LOWER: Final = "a-z0-9"
+UPPER: Final = "A-Z0-9"
+BASE32: Final = "A-Z2-7"
+ALNUM: Final = "A-Za-z0-9"
+URL64: Final = "A-Za-z0-9_-"
+"""URL-safe base64 without padding."""
+BASE64: Final = "A-Za-z0-9+/"
+DOTTED: Final = "A-Za-z0-9_.=-"
+UUID: Final = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+
+START: Final = r"(?:(?<![A-Za-z0-9_+/.-])|(?<=//)|(?<=\\[nrt])|(?<=%[0-9A-F]{2})|(?<=_[A-Z]{3}=))"
+"""A token begins where no word runs on; the letter of an escape (`\n` in a text that quotes a file) is no word."""
+
+_MOST = 2048  # no token of a published format is longer, JWTs aside, which have a rule of their own
+_SEEN = 8  # characters after the prefix that the prefilter wants: with a prefix of four, ordinary text has next to none
+
+
+class Rule(Record, frozen=True):
+    """One kind of secret. Group 1 of `confirm`, else all of it, is what must not leave."""
+
+    id: str
+    title: str
+    prefilters: tuple[str, ...]
+    confirm: re.Pattern[bytes]
+    confidence: Confidence = Confidence.FORMAT
+    least_entropy: float = 0.0
+    """Bits per character of the secret (Shannon); below it, it is a placeholder."""
+    check: Callable[[bytes], bool] | None = None
+    """Says whether the secret can be one, where the format tells."""
+    proof: Callable[[bytes], bool] | None = None
+    """Says whether the secret proves itself (a checksum): asked for confidence only."""
+    before: int = 0
+    """How many bytes before the prefilter's match the expression may begin to match."""
+    reach: int = 600
+    """For a rule with `before`: how many bytes behind that place it may run."""
+    context: bytes = b""
+    """What must stand not far before the match."""
+    is_always: bool = False
+    """Neither placeholder words nor a pragma nor a baseline excuse it."""
+
+
+def token(
+    rule_id: str,
+    title: str,
+    prefixes: str | tuple[str, ...],
+    alphabet: str,
+    least: int,
+    most: int | None = None,
+    *,
+    tail: str = "",
+    proof: Callable[[bytes], bool] | None = None,
+    least_entropy: float = 2.5,
+) -> Rule:
+    """A published prefix and at least `least` characters of an alphabet; `tail` is an expression for what follows.
+
+    Without `most` a longer run is the same token: vendors lengthen theirs, and half a redacted token is none.
+    """
+    several = (prefixes,) if isinstance(prefixes, str) else prefixes
+    heads = "|".join(re.escape(each) for each in several)
+    seen = min(least, _SEEN)
+    end = rf"(?![{alphabet}])" if most is not None and not tail else ""
+    body = rf"[{alphabet}]{{{least},{most or _MOST}}}{tail}{end}"
+    return Rule(
+        rule_id,
+        title,
+        tuple(rf"{re.escape(each)}[{alphabet}]{{{seen}}}" for each in several),
+        re.compile(rf"{START}((?:{heads}){body})".encode()),
+        least_entropy=least_entropy,
+        proof=proof,
+    )
+
+
+def pattern(
+    rule_id: str,
+    title: str,
+    prefilter: str | tuple[str, ...],
+    confirm: str,
+    *,
+    confidence: Confidence = Confidence.FORMAT,
+    check: Callable[[bytes], bool] | None = None,
+    least_entropy: float = 0.0,
+    is_folded: bool = False,
+    before: int = 0,
+    reach: int = 600,
+    context: bytes = b"",
+) -> Rule:
+    """A kind that is more than a prefix and a run: both patterns are written out."""
+    flags = re.IGNORECASE if is_folded else 0
+    return Rule(
+        rule_id,
+        title,
+        (prefilter,) if isinstance(prefilter, str) else prefilter,
+        re.compile(confirm.encode(), flags),
+        confidence,
+        least_entropy,
+        check,
+        before=before,
+        reach=reach,
+        context=context,
+    )
