@@ -14,6 +14,7 @@ __all__ = [
     "DecodeError",
     "Gauge",
     "Hold",
+    "JoinedText",
     "JsonError",
     "Lease",
     "LeaseGroup",
@@ -23,6 +24,8 @@ __all__ = [
     "Sealer",
     "Taken",
     "Tally",
+    "TextMemo",
+    "TextView",
     "Upstream",
     "__version__",
     "chain_line",
@@ -35,6 +38,7 @@ __all__ = [
     "scan_object",
     "split_eventstream",
     "split_sse",
+    "text_view",
 ]
 
 __version__: Final[str]
@@ -75,6 +79,72 @@ def find_path(body: bytes, path: tuple[bytes, ...]) -> tuple[int, int]:
     (-1, -1) when it is not there or something on the way is no object. Lenient: nothing is validated, broken JSON gives an
     unspecified answer but never an error. Of a repeated key the last one counts, as in Python. An empty path is the whole.
     """
+
+def text_view(body: bytes, dialect: str, memo: TextMemo | None = None, max_depth: int = 512) -> TextView:
+    """Every string of a request body, each with what it is. For bodies that `scan_object` has passed.
+
+    `dialect`: `openai.responses`, `openai.chat`, `anthropic.messages`, `gemini.generate`, `bedrock.converse`,
+    `openai.completions` or `openai.embeddings`. With the `memo` of an earlier body of the session only what differs is looked
+    at: see `TextView.kept_prefix`; a memo of another dialect, or of a body that begins otherwise, changes nothing.
+
+    Each string value is one piece, and so is each key, but for known member names of the dialects and of JSON Schema. What
+    need not be scanned is a piece too, of a kind that says so, and only where its value looks the part: `Word` (at most 48
+    letters of one case, digits, `_-./`, and at most eight of them digits), `Media` and `Sealed` (64 and more bytes of base64,
+    and nothing else). Numbers are no pieces.
+
+    Raises JsonError (`too_deep`, or `malformed` where it cannot go on) and ValueError (no such dialect).
+    """
+
+@final
+class TextView:
+    """The pieces of a body, in its order. Holds the body. Offsets are bytes."""
+
+    @property
+    def count(self) -> int: ...
+    @property
+    def kept_prefix(self) -> int:
+        """So many bytes at the start are those of the memo's body, and have no pieces here."""
+
+    @property
+    def kept_suffix(self) -> int:
+        """The same at the end; they may have moved."""
+
+    def piece(self, index: int) -> tuple[int, int, int, bool, bool]:
+        """(kind, start, end, is_key, is_escaped). The span is the string's inside. Kinds: `dataplane.guard.view.Kind`."""
+
+    def pieces(self) -> list[tuple[int, int, int, bool]]:
+        """All, without `is_escaped`."""
+
+    def text(self, index: int) -> bytes:
+        """Unescaped UTF-8; a lone surrogate is three bytes (WTF-8)."""
+
+    def path(self, index: int) -> str:
+        """Such as `input[3].content[0].text`. A key that could be a secret is shown as `*`. Walks the body: for findings."""
+
+    def raw_span(self, index: int, start: int, end: int) -> tuple[int, int]:
+        """Where in the body bytes `start` to `end` of the unescaped text stand; an escape that is partly meant is there whole."""
+
+    def joined(self, kinds: int = 0xFFFFFFFF, first: int = 0) -> JoinedText:
+        """The texts of the pieces from `first` on whose kind is a bit of `kinds` (1 << kind), for one pass of a scanner."""
+
+    def memo(self, seed: int) -> TextMemo:
+        """What the session's next body is compared with: keyed digests (see `digest`), no text. `seed` is secret."""
+
+@final
+class TextMemo:
+    """Digests of the raw bytes of a body, one for each member of the request and each element of its conversation."""
+
+@final
+class JoinedText:
+    """Texts of pieces in one buffer."""
+
+    @property
+    def text(self) -> bytes:
+        """Each unescaped and followed by a zero byte."""
+
+    def locate(self, start: int, end: int) -> tuple[int, int, int]:
+        """(piece, start, end) of bytes of `text`: the piece's index, and their span in the body as of `TextView.raw_span`.
+        Raises IndexError when they are not all inside one piece."""
 
 def conversation_digest(body: bytes, system: bytes, items: bytes, seed: int) -> bytes | None:
     """16 bytes that all turns of a conversation share; None when the top-level member `items` is absent, empty, or neither an

@@ -166,7 +166,7 @@ def test_where_every_key_is_revoked_the_developer_is_not_sent_to_log_in(
     eu.default = us.default = json_answer(b'{"error":{"message":"Incorrect API key provided: sk-eu***"}}', 401)
     with Gateway(tmp_path, config(eu, us)) as gateway:
         got = ask(gateway, "anyone")
-        assert (got.status_code, got.headers["x-should-retry"]) == (502, "false")
+        assert (got.status_code, got.headers["x-should-retry"]) == (403, "false")
         assert got.json()["error"]["code"] == "credential_rejected"
         assert "rejects the gateway's credential" in got.text
         assert "sk-eu" not in got.text

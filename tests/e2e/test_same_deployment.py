@@ -72,7 +72,7 @@ def test_a_stream_that_breaks_before_it_says_anything(
         assert len(first.received) == 2
 
 
-@pytest.mark.parametrize(("status", "told"), [(400, 400), (401, 502), (404, 404), (422, 422)])
+@pytest.mark.parametrize(("status", "told"), [(400, 400), (401, 403), (404, 404), (422, 422)])
 def test_what_will_not_pass_is_told_at_once(first: FakeUpstream, tmp_path: Path, status: int, told: int) -> None:
     first.default = json_answer(b'{"error":{"message":"boom"}}', status)
     with Gateway(tmp_path, alone(first)) as gateway:

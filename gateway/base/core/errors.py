@@ -164,7 +164,7 @@ class CredentialRejected(UpstreamFault):
     """The provider rejects the gateway's own credential (401, 402): nothing that the client holds can mend it."""
 
     code = "credential_rejected"
-    status = 502
+    status = 403
     is_retryable = False
 
 

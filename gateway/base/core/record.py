@@ -39,6 +39,8 @@ class OpenFrame(Record, frozen=True, tag_field="k", tag="open"):
     session_basis: SessionBasis = "none"
     turn_id: str = ""
     retry: int = 0
+    deployment: str | UnsetType = UNSET
+    shadow_of: str | UnsetType = UNSET
 
 
 class NextFrame(OpenFrame, frozen=True, tag_field="k", tag="next"):

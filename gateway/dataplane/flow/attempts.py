@@ -46,7 +46,10 @@ class Attempts:
         else:
             refusal = await self._ask(ex, course, began, course.deployment.id, "")
             if refusal is not None:
-                raise refusal
+                try:
+                    raise refusal
+                finally:
+                    del refusal  # its traceback holds this frame, and so the request
         if start_shadow is not None:
             start_shadow()
 
@@ -129,14 +132,17 @@ class Attempts:
             except GatewayError as error:
                 del ex.hops[told:]  # a budget may have added another model's
                 let_go(ex)
-                pipeline.planning.health.tell(course.deployment.id, course.generation, "unknown", random())
-                first, reason = sooner(first, error), reason or error.code
+                pipeline.planning.not_asked(course)
+                first, reason = sooner(first, error.with_traceback(None)), reason or error.code
                 is_others_too = course.failed is None and not may_serve_elsewhere(error)
                 if is_others_too or course.is_last or ex.interrupted_by is not None:
                     return first
                 course.at += 1
                 pipeline.planning.begin(course)
                 ex.output_limit, ex.reach, ex.drops = 0, None, ""
+            except BaseException:  # such as its client's leaving, while it stood in a queue
+                pipeline.planning.not_asked(course)
+                raise
             else:
                 if course.is_last and not course.retries:
                     course.peeked = None

@@ -1,10 +1,13 @@
 """One that runs in a race: asked for a branch of the exchange, and heard without a word to the client until it has won."""
 
+import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from gateway.base.core.errors import UpstreamProtocolError
+from gateway.base.core.usage import NO_USAGE
+from gateway.base.telemetry.log import log
 from gateway.dataplane.flow.course import Course
 from gateway.dataplane.flow.exchange import Headers
 from gateway.dataplane.flow.failure import NEVER_SENT, may_move
@@ -93,6 +96,11 @@ class Contender:
         if not self.is_over:
             self._race.book(self, self.relay.estimate(None))
             self.relay.client.cancel(self.relay.upstream)
+
+    def release(self) -> None:
+        """It is out of the race: branch, relay and race know each other in a circle, which would keep request and answer until the collector comes."""
+        self.ex.is_settled = True
+        self.ex.release()
 
     # === the provider's completions ===
 
@@ -184,7 +192,20 @@ class Contender:
         self._fail(code, spend, fault=code)
 
     def on_bug(self, exc: Exception) -> None:
-        self._race.on_bug(exc)
+        self.is_over = True
+        if self.has_lost:  # nobody waits for it, and what it cost is booked
+            log(
+                "error",
+                "bug",
+                request_id=self.ex.request_id,
+                error=repr(exc),
+                trace=traceback.format_exception(exc)[-3:],
+            )
+            self._race.over(self, (NO_USAGE, self.spent_nusd, "estimated"))
+        elif self.relay.ex is not self.ex:  # it has won
+            self.relay.on_bug(exc)
+        else:
+            self._race.on_bug(exc)
 
     def _fail(
         self,

@@ -57,6 +57,8 @@ from gateway.dataplane.wire.decode import decoded
 _T = TypeVar("_T")
 _OFF_LOOP_BYTES = 1 << 20
 _TRACED = _native.Needles([TRACE])
+_NAME_CHARS = 256
+"""No model's name is as long; a rule or a list of candidates may serve any name, and headers and records then tell it."""
 _DAY_S = 86_400
 _EXPECTING_S = 0.02
 _DISCARD_BYTES = 256 << 20
@@ -199,7 +201,7 @@ class Pipeline:
         else:  # tens of milliseconds without the GIL: other exchanges go on meanwhile
             peeked = await self._off_loop(ex, len(body), _read, body, encoding, route, policy)
         ex.request_bytes = len(peeked.body)
-        ex.model_requested = route.model or peeked.model
+        ex.model_requested = (route.model or peeked.model)[:_NAME_CHARS]
         ex.is_stream = route.is_stream or peeked.is_stream
 
         # plan (guard comes before it)
@@ -290,6 +292,7 @@ class Pipeline:
             found = await future
         finally:
             ex.waits_for = None
+            del future  # it holds what it raised, whose traceback holds this frame, and so the request
         if ex.interrupted_by is not None:  # when it had just come
             raise ex.interrupted_by
         return found
@@ -350,11 +353,14 @@ class Pipeline:
             return
         ex.waits_for = None  # a second cancellation would take the answer with it
         if not ex.incoming.is_here:
+            self.shedding.refused += 1
             try:
                 async with asyncio.timeout(_DISCARD_S):
                     await ex.incoming.discard(_DISCARD_BYTES)
             except (GatewayError, RuntimeError, TimeoutError):
                 pass  # a body that breaks off or never comes changes nothing: it is refused anyway
+            finally:
+                self.shedding.refused -= 1
         ex.deployment = None
         status = refuse.status_of(ex, error)
         write_done(ex, self.recorder, status=status, outcome=outcome, error_code=error.code)

@@ -137,6 +137,11 @@ class Planning:
                 return
             course.at += 1
 
+    def not_asked(self, course: Course) -> None:
+        """The deployment whose turn it is was not asked after all: another exchange may be its probe."""
+        course.is_told = True
+        self.health.tell(course.deployment.id, course.generation, "unknown", random())
+
     def note_limits(self, ex: Exchange, status: int, headers: Iterable[tuple[str, str]]) -> int:
         """What an answer's headers say of the provider's rate limits; gives the milliseconds of its Retry-After."""
         return self.health.limits(ex.deployment.id, status, headers) if ex.deployment is not None else 0

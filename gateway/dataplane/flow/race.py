@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 LOST = "race_lost"
 """The hop's reason of one that was cancelled."""
 _JOINED = (
-    "deployment", "drops", "hold", "hold_nusd", "limits", "output_limit", "overhead", "quota", "queued_ms", "reach", "taken",
+    "deployment", "drops", "hold", "hold_nusd", "limits", "output_limit", "overhead", "quota", "queued_ms", "reach",
 )  # fmt: skip
 """What the exchange takes over from the winner's branch."""
 
 
 class NotBeside(Exception):
-    """Asked beside the others it could pass a hard budget of its model."""
+    """Asked beside the others it could pass a hard budget of its model, or a budget sends it where one of them is asked already."""
 
 
 class Lane(Course):
@@ -98,7 +98,10 @@ class Race(Relay):
         """Ask the first that does not refuse. Raises what the first one refused with, where all do."""
         refusal = await self._ask_next(began)
         if refusal is not None:
-            raise refusal
+            try:
+                raise refusal
+            finally:
+                del refusal  # its traceback holds this frame, and so the request
 
     # === who runs ===
 
@@ -111,10 +114,13 @@ class Race(Relay):
 
     def contender(self, relay: Relay) -> Contender:
         """One that is about to be sent. Raises NotBeside."""
-        others = [one.ex for one in (*self._running, *self._beaten) if one.ex.hold is not None]
-        if others and _hard(others[0]) != _hard(relay.ex):
+        contender, others = Contender(self, relay), (*self._running, *self._beaten)
+        holding = [one.ex for one in others if one.ex.hold is not None]
+        if holding and _hard(holding[0]) != _hard(relay.ex):
             raise NotBeside
-        return Contender(self, relay)
+        if any(one.name == contender.name for one in others):
+            raise NotBeside
+        return contender
 
     def enter(self, contender: Contender) -> None:
         """It is sent."""
@@ -133,22 +139,21 @@ class Race(Relay):
             generation = course.generation if at == course.at else pipeline.planning.health.begin(deployment.id)
             if generation is None:
                 continue
-            branch = self._branch(Lane(self, at, generation))
+            lane = Lane(self, at, generation)
+            branch = self._branch(lane)
             try:
                 await pipeline.ask(branch, course.route, peeked, deployment, began)
-            except NotBeside:
-                self._left.appendleft(at)
+            except BaseException as error:
                 let_go(branch)
-                return None
-            except GatewayError as error:
-                let_go(branch)
-                pipeline.planning.health.tell(deployment.id, generation, "unknown", random())
-                first = first or error
+                pipeline.planning.not_asked(lane)
+                if isinstance(error, NotBeside):
+                    self._left.appendleft(at)
+                    return None
+                if not isinstance(error, GatewayError):
+                    raise
+                first = first or error.with_traceback(None)  # which would keep this frame, and so the request
                 if not may_serve_elsewhere(error):
                     return first
-            except BaseException:
-                let_go(branch)
-                raise
             else:
                 if self._left and not self._is_decided and self._ending is None:
                     self._timer = pipeline.loop.call_later(course.plan.hedge_ms / 1000, self._start_next)
@@ -177,7 +182,13 @@ class Race(Relay):
         except Exception as exc:  # noqa: BLE001 - as everywhere on the road: the client gets an answer and the worker lives
             self.on_bug(exc)
             return
-        if not self._is_decided and self._ending is None and not self._running:
+        finally:  # at once: one that fails before the loop has called back must not take this task for one that asks
+            self._asking -= {asyncio.current_task()}
+        if self._is_decided or self._ending is not None or self._running:
+            return
+        if self._timer is not None:  # the one that was asked has failed at once
+            self._start_next()
+        else:
             self._tell(self._beaten[-1])  # nobody is left
 
     # === how it goes ===
@@ -218,7 +229,9 @@ class Race(Relay):
         if branch.quota is not None:  # it was sent, so the request counts
             branch.quota.settle(0, 0)
             branch.quota = None
-        if branch.taken is not None:
+        if branch.taken is not None and self.ex.taken is None:  # it counts once, whoever answers, and if nobody does
+            self.ex.taken, branch.taken = branch.taken, None
+        elif branch.taken is not None:
             branch.taken.cancel()
             branch.taken = None
         if not spend[1]:
@@ -229,7 +242,7 @@ class Race(Relay):
         self.book(contender, spend)
         if contender in self._running:
             self._running.remove(contender)
-            self._beaten.append(contender)
+        contender.release()
         if self._ending is not None and not self._running:
             ending, self._ending = self._ending, None
             ending()
@@ -245,6 +258,10 @@ class Race(Relay):
         ex, branch, course = self.ex, contender.ex, self.course
         for name in _JOINED:
             setattr(ex, name, getattr(branch, name))
+        if branch.taken is not None:
+            if ex.taken is not None:
+                ex.taken.cancel()
+            ex.taken = branch.taken
         ex.is_stream = ex.is_stream or branch.is_stream
         branch.hold = branch.taken = branch.quota = None
         lane = contender.lane
@@ -263,7 +280,16 @@ class Race(Relay):
         relay.ex = ex
         ex.relay = relay
         ex.reply.on_sent = relay.on_sent
+        contender.release()
+        self._dismiss_beaten()
+        if contender in self._running:
+            self._running.remove(contender)
         contender.speak()
+
+    def _dismiss_beaten(self) -> None:
+        for one in self._beaten:
+            one.release()
+        self._beaten.clear()
 
     def _tell_breaker(self, contender: Contender) -> None:
         self.pipeline.planning.health.tell(contender.name, contender.lane.generation, "unknown", random())
@@ -293,15 +319,19 @@ class Race(Relay):
             one.lose()
         self._stop_asking()
         self.course.beside = [one.ex for one in (*self._beaten, *self._running)]
+        self._dismiss_beaten()
         super().on_bug(exc)
 
     def _end(self, ending: Callable[[], None]) -> None:
+        if self._ending is not None:
+            return  # and was told or recorded once
         self._stop_asking()
         self._ending = ending
         for one in self._running:
             one.lose()
             self._tell_breaker(one)
         self.course.beside = [one.ex for one in (*self._beaten, *self._running)]
+        self._dismiss_beaten()
         if not self._running:
             self._ending = None
             ending()

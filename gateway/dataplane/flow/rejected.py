@@ -18,7 +18,8 @@ class Rejections:
         self._told: dict[str, float] = {}
 
     def of(self, ex: Exchange, status: int) -> CredentialRejected | None:
-        """What the client reads in place of the provider's words, which may quote a part of the credential; None where it was not ours.
+        """What the client reads in place of the provider's words where a plan could find nobody else; None where the answer passes as it is:
+        without a plan, and where the credential is not ours.
 
         The log says it once a minute for each provider account.
         """
@@ -40,6 +41,8 @@ class Rejections:
                 consequence="other deployments and models answer, where there are any",
                 hint="replace its credential in `providers`; a reload takes it over without a restart",
             )
+        if ex.course is None:
+            return None
         return CredentialRejected(
             f"provider `{provider.id}` rejects the gateway's credential (status {status}); your own key is good. Tell your platform team",
             upstream_status=status,

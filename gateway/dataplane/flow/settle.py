@@ -131,6 +131,8 @@ def write_open(ex: Exchange, recorder: Recorder) -> None:
                 ex.session_basis,
                 ex.turn_id,
                 ex.attempt.retry if ex.attempt is not None else 0,
+                deployment.provider.account.name if deployment.provider.account else UNSET,
+                ex.shadow_of or UNSET,
             )
         )
     )

@@ -1,7 +1,7 @@
 """Load shedding: whom a worker refuses when it cannot keep up itself, batch work before interactive turns (docs/concepts/overload.md).
 
 Three signs, each a share of its bound in `server.limits`: open exchanges, how late the event loop is, and what clients have not yet taken of their
-answers. At three quarters of any bound batch work is refused, at the bound everything. A worker that is well pays one comparison for each exchange.
+answers. At three quarters of any bound batch work is refused, at one of the first two everything. A worker that is well pays one comparison for each exchange.
 """
 
 from collections.abc import Sized
@@ -13,8 +13,8 @@ from gateway.base.core.principal import Priority
 from gateway.dataplane.flow.exchange import Exchange
 
 _BATCH_SHARE = 0.75
-_BYTES_SHARE = 0.9
-"""At the bound itself the largest answer is ended: nothing new is begun a little before."""
+_BYTES_SHARE = 0.99
+"""Never all of it: at the bound the largest answers are ended, and clients that do not read must not keep others out."""
 _LAG_WEIGHT = 1 / 4
 _LONGEST_LATE = 2
 """A single stall counts as twice the bound at most, and so never sheds interactive turns by itself."""
@@ -26,12 +26,14 @@ _RETRY_AFTER_S = {"interactive": (1, 5), "batch": (5, 21)}
 class Shedding:
     """One worker's. `calm` is how many exchanges may be open before anybody has to be asked: 0 while the worker is saturated otherwise."""
 
-    __slots__ = ("_lag_ms", "_open", "_unfinished_bytes", "calm")
+    __slots__ = ("_lag_ms", "_open", "_unfinished_bytes", "calm", "refused")
 
     def __init__(self, limits: LimitsConfig, open_exchanges: Sized) -> None:
         self._open = open_exchanges
         self._lag_ms = 0.0
         self._unfinished_bytes = 0
+        self.refused = 0
+        """Open exchanges that are refused already, and whose bodies are still read: they are no load, else strangers could keep developers out."""
         self.calm = 0
         self.look(limits, 0.0, 0)
 
@@ -47,7 +49,7 @@ class Shedding:
         """Refuse `ex`, one of the open exchanges, where the worker is too busy for its priority. Raises Overloaded."""
         limits = ex.policy.limits
         share, reason = max(
-            ((len(self._open) - 1) / limits.open_exchanges, "open_exchanges"),
+            ((len(self._open) - 1 - self.refused) / limits.open_exchanges, "open_exchanges"),
             (self._lag_share(limits), "loop_lag"),
             (self._bytes_share(limits), "unfinished_bytes"),
         )
@@ -68,7 +70,7 @@ class Shedding:
         return self._lag_ms / limits.loop_lag_ms
 
     def _bytes_share(self, limits: LimitsConfig) -> float:
-        return self._unfinished_bytes / (limits.unfinished_response_bytes * _BYTES_SHARE)
+        return min(_BYTES_SHARE, self._unfinished_bytes / limits.unfinished_response_bytes)
 
 
 def priority_of(ex: Exchange) -> Priority:

@@ -74,10 +74,10 @@ FORMS: dict[tuple[Family, type[GatewayError]], Form] = {
     ("gemini_cli", RetriesExhausted): Form(403, "permission_error", "retry_budget_exhausted"),
     ("sdk", RetriesExhausted): Form(429, "rate_limit_error", "retry_budget_exhausted", _STOP),
     # not as a 401: every client would take it for its own key, and ask its user to log in again
-    ("codex", CredentialRejected): Form(403, "server_error", _HOOK),
+    ("codex", CredentialRejected): Form(403, "invalid_request_error", _HOOK),
     ("claude_code", CredentialRejected): Form(403, "permission_error", "credential_rejected"),
     ("gemini_cli", CredentialRejected): Form(403, "permission_error", "credential_rejected"),
-    ("sdk", CredentialRejected): Form(502, "server_error", "credential_rejected", _STOP),
+    ("sdk", CredentialRejected): Form(403, "permission_error", "credential_rejected", _STOP),
     ("claude_code", KeyRejected): Form(403, "authentication_error", "key_rejected"),
     ("claude_code", ModelForbidden): Form(403, "permission_error", "model_forbidden"),
     ("claude_code", UnpricedModel): Form(403, "permission_error", "unpriced_model"),

@@ -13,6 +13,7 @@ mod leases;
 mod meters;
 mod needles;
 mod seal;
+mod text_view;
 mod upstream;
 
 use agentcc_core::decode;
@@ -36,6 +37,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<seal::Sealer>()?;
     module.add_class::<upstream::Upstream>()?;
+    text_view::add_to(module)?;
     module.add_class::<needles::Needles>()?;
     module.add_class::<leases::Lease>()?;
     module.add_class::<leases::Tally>()?;

@@ -81,7 +81,12 @@ def test_a_crashed_record_keeps_its_session_turn_and_retry(
     """Chargeback needs them; an `open` frame of an older version, which has none, is read as well."""
     dead = start(1)
     new = msgspec.structs.replace(
-        msgspec.json.decode(open_frame("req_new", 10), type=OpenFrame), session_basis="derived", turn_id="t7", retry=2
+        msgspec.json.decode(open_frame("req_new", 10), type=OpenFrame),
+        session_basis="derived",
+        turn_id="t7",
+        retry=2,
+        deployment="eu",
+        shadow_of="req_main",
     )
     old = msgspec.json.decode(open_frame("req_old", 20))
     for name in ("session_basis", "turn_id", "retry"):
@@ -94,6 +99,8 @@ def test_a_crashed_record_keeps_its_session_turn_and_retry(
     names = ("session_id", "session_basis", "turn_id", "retry", "cost_nusd")
     assert [records["req_new"][name] for name in names] == ["ses_1", "derived", "t7", 2, 10]
     assert [records["req_old"][name] for name in names] == ["ses_1", "none", "", 0, 20]
+    assert (records["req_new"]["deployment"], records["req_new"]["shadow_of"]) == ("eu", "req_main")
+    assert not {"deployment", "shadow_of"} & set(records["req_old"])
 
 
 def test_a_torn_tail_is_reported_and_left_alone(

@@ -97,10 +97,11 @@ def test_a_loop_that_is_late_for_long() -> None:
 
 
 def test_answers_that_clients_do_not_take() -> None:
-    """New work is refused before the largest answer would have to be ended."""
+    """Batch work waits; who does not read must not keep interactive turns out."""
     shedding = Shedding(LIMITS, range(1))
-    shedding.look(LIMITS, 0.0, 750_000)
+    shedding.look(LIMITS, 0.0, 800_000)
     assert refused(shedding, exchange()) is None
     assert cast(dict[str, Any], refused(shedding, exchange("batch")))["reason"] == "unfinished_bytes"
-    shedding.look(LIMITS, 0.0, 1_000_000)
-    assert refused(shedding, exchange()) is not None
+    shedding.look(LIMITS, 0.0, 2_000_000)
+    assert refused(shedding, exchange()) is None
+    assert refused(shedding, exchange("batch")) is not None

@@ -81,7 +81,10 @@ class TimeoutsConfig(Config, frozen=True):
 
     connect_ms: Annotated[Millis, Meta(description="TCP and TLS to a provider")] = 10_000
     first_byte_ms: Annotated[Millis, Meta(description="From the request to the answer's headers")] = 600_000
-    idle_ms: Annotated[Millis, Meta(description="Silence inside an answer (of a stream: no whole event); past it the stream ends in error")] = 300_000
+    idle_ms: Annotated[
+        Millis,
+        Meta(description="Silence inside an answer (of a stream: no whole event); past it the stream ends in error"),
+    ] = 300_000
     total_ms: Annotated[Millis, Meta(description="One exchange from start to end")] = 3_600_000
     keep_alive_ms: Annotated[Millis, Meta(description="Silence towards the client before a keep-alive")] = 15_000
     early_commit_ms: Annotated[

@@ -216,40 +216,56 @@ pub(super) fn unescape(raw: &[u8]) -> Cow<'_, [u8]> {
     let mut out = Vec::with_capacity(raw.len());
     let mut at = 0;
     while let Some(&byte) = raw.get(at) {
-        let plain = match (byte, raw.get(at + 1)) {
-            (b'\\', Some(b'n')) => b'\n',
-            (b'\\', Some(b't')) => b'\t',
-            (b'\\', Some(b'r')) => b'\r',
-            (b'\\', Some(b'b')) => 8,
-            (b'\\', Some(b'f')) => 12,
-            (b'\\', Some(&c @ (b'"' | b'\\' | b'/'))) => c,
-            (b'\\', Some(b'u')) => {
-                if let Some(unit) = hex4(raw, at + 2) {
-                    at += 6;
-                    let low = hex4(raw, at + 2).filter(|_| raw[at..].starts_with(b"\\u"));
-                    match low {
-                        Some(low) if (0xd800..0xdc00).contains(&unit) && (0xdc00..0xe000).contains(&low) => {
-                            at += 6;
-                            push_code_point(&mut out, 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00));
-                        }
-                        _ => push_code_point(&mut out, unit),
-                    }
-                    continue;
-                }
-                out.push(b'\\');
-                at += 1;
-                continue;
-            }
-            _ => {
-                out.push(byte);
-                at += 1;
-                continue;
-            }
-        };
-        out.push(plain);
-        at += 2;
+        if byte == b'\\' {
+            at = escape_at(raw, at, &mut out);
+        } else {
+            out.push(byte);
+            at += 1;
+        }
     }
     Cow::Owned(out)
+}
+
+/// Append the meaning of the escape whose backslash is at `at`; gives the index after it. A broken one means its backslash.
+#[inline]
+pub(super) fn escape_at(raw: &[u8], at: usize, out: &mut Vec<u8>) -> usize {
+    let plain = match raw.get(at + 1) {
+        Some(b'n') => b'\n',
+        Some(b't') => b'\t',
+        Some(b'r') => b'\r',
+        Some(b'b') => 8,
+        Some(b'f') => 12,
+        Some(&c @ (b'"' | b'\\' | b'/')) => c,
+        Some(b'u') => {
+            if let Some(unit) = hex4(raw, at + 2) {
+                return unit_at(raw, at, unit, out);
+            }
+            out.push(b'\\');
+            return at + 1;
+        }
+        _ => {
+            out.push(b'\\');
+            return at + 1;
+        }
+    };
+    out.push(plain);
+    at + 2
+}
+
+/// A `\u` escape, and the one after it when both are a surrogate pair.
+fn unit_at(raw: &[u8], at: usize, unit: u32, out: &mut Vec<u8>) -> usize {
+    let after = at + 6;
+    let low = hex4(raw, after + 2).filter(|_| raw[after..].starts_with(b"\\u"));
+    match low {
+        Some(low) if (0xd800..0xdc00).contains(&unit) && (0xdc00..0xe000).contains(&low) => {
+            push_code_point(out, 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00));
+            after + 6
+        }
+        _ => {
+            push_code_point(out, unit);
+            after
+        }
+    }
 }
 
 fn hex4(raw: &[u8], at: usize) -> Option<u32> {

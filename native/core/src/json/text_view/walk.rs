@@ -1,0 +1,291 @@
+//! The walk: one pass over the body with a stack of open brackets, that finds the pieces and resolves their kinds.
+//!
+//! A message may tell its role, and a block its type, after its text. Such pieces wait as `Pending` until the bracket closes
+//! that says it, and so does base64 whose media type may follow. Each waits at most once, so the time is linear.
+
+use std::borrow::Cow;
+
+use super::super::error::{JsonError, JsonErrorKind};
+use super::super::find::{skip_whitespace, value_end};
+use super::super::text::{lenient_string_end as string_end, unescape};
+use super::kind::{Dialect, Kind, Piece, is_data_url, is_payload, is_text_type};
+use super::memo::Border;
+use super::names::{self, Form, MESSAGES, Says, Slot, TOP};
+
+pub(super) struct Walk<'a> {
+    body: &'a [u8],
+    at: usize,
+    dialect: Dialect,
+    max_depth: usize,
+    /// Where to end when only the request itself is open there.
+    stop: usize,
+    is_resumed: bool,
+    open: Vec<Frame>,
+    pieces: Vec<Piece>,
+    /// Indices of the pieces whose kind is `Pending`, in order.
+    waiting: Vec<usize>,
+    /// The same of those that may be media.
+    payloads: Vec<usize>,
+    borders: Vec<Border>,
+}
+
+/// An open bracket.
+struct Frame {
+    slot: Slot,
+    is_object: bool,
+    is_message: bool,
+    waiting: usize,
+    payloads: usize,
+    /// What its type says of the text inside.
+    by_type: Option<Kind>,
+    by_role: Option<Kind>,
+    /// What the base64 inside is.
+    payload: Option<Kind>,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(body: &'a [u8], dialect: Dialect, max_depth: usize) -> Self {
+        Self {
+            body,
+            at: skip_whitespace(body, 0),
+            dialect,
+            max_depth,
+            stop: usize::MAX,
+            is_resumed: false,
+            open: Vec::with_capacity(16),
+            pieces: Vec::with_capacity(body.len() / 64),
+            waiting: Vec::new(),
+            payloads: Vec::new(),
+            borders: Vec::with_capacity(64),
+        }
+    }
+
+    /// From right after a value of an earlier body to the end of another.
+    pub(super) fn resumed(body: &'a [u8], dialect: Dialect, max_depth: usize, from: Border, stop: usize) -> Self {
+        let mut walk = Self::new(body, dialect, max_depth);
+        walk.stop = if stop == body.len() { usize::MAX } else { stop };
+        (walk.at, walk.is_resumed) = (from.at, true);
+        walk.push(TOP, true);
+        if !from.is_top {
+            walk.push(MESSAGES, false);
+        }
+        walk
+    }
+
+    pub(super) const fn ended_at(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn into_parts(self) -> (Vec<Piece>, Vec<Border>) {
+        (self.pieces, self.borders)
+    }
+
+    /// # Errors
+    /// `TooDeep`, or `Malformed` where it cannot go on.
+    pub(super) fn run(&mut self) -> Result<(), JsonError> {
+        let first = if self.body.get(self.at) == Some(&b'{') { TOP } else { Slot { form: Form::Free, ..TOP } };
+        let mut next = if self.is_resumed { self.step()? } else { Some(first) };
+        while let Some(slot) = next {
+            let start = self.at;
+            next = match self.body.get(start) {
+                Some(b'"') => {
+                    self.at = string_end(self.body, start + 1);
+                    let end = self.at - 1;
+                    if end == start || self.body[end] != b'"' {
+                        return Err(self.lost());
+                    }
+                    self.string(slot, start + 1, end);
+                    self.step()?
+                }
+                Some(b'{') => self.enter(slot, true)?,
+                Some(b'[') => self.enter(slot, false)?,
+                _ => {
+                    self.at = value_end(self.body, start);
+                    if self.at == start {
+                        return Err(self.lost());
+                    }
+                    if slot.says == Says::Thought && self.body[start] == b't' {
+                        self.top_frame().by_type = Some(Kind::Reasoning);
+                    }
+                    self.step()?
+                }
+            };
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, slot: Slot, is_object: bool) -> Result<Option<Slot>, JsonError> {
+        if self.open.len() >= self.max_depth {
+            let detail = format!("nesting is deeper than {} levels", self.max_depth);
+            return Err(JsonError::new(JsonErrorKind::TooDeep, self.at, detail));
+        }
+        self.push(slot, is_object);
+        self.at = skip_whitespace(self.body, self.at + 1);
+        match (self.body.get(self.at), is_object) {
+            (Some(b'}'), true) | (Some(b']'), false) => {
+                self.close();
+                self.step()
+            }
+            (_, true) => self.key().map(Some),
+            (_, false) => Ok(Some(self.element())),
+        }
+    }
+
+    fn push(&mut self, slot: Slot, is_object: bool) {
+        let is_message = is_object && slot.form == Form::Items;
+        let slot = if is_message { Slot { form: Form::Node, kind: Kind::Pending, says: Says::Text } } else { slot };
+        self.open.push(Frame {
+            slot,
+            is_object,
+            is_message,
+            waiting: self.waiting.len(),
+            payloads: self.payloads.len(),
+            by_type: None,
+            by_role: None,
+            payload: None,
+        });
+    }
+
+    fn top_frame(&mut self) -> &mut Frame {
+        let last = self.open.len() - 1; // a member's value stands in an object
+        &mut self.open[last]
+    }
+
+    /// A value just ended. Close all that ends with it, and go to the next value; `None` at the end.
+    fn step(&mut self) -> Result<Option<Slot>, JsonError> {
+        loop {
+            let Some(frame) = self.open.last() else {
+                self.at = skip_whitespace(self.body, self.at);
+                return if self.at == self.body.len() { Ok(None) } else { Err(self.lost()) };
+            };
+            let is_object = frame.is_object;
+            match self.open.as_slice() {
+                [top] if top.slot.form == Form::Top => {
+                    self.borders.push(Border { at: self.at, is_top: true });
+                    if self.at == self.stop {
+                        return Ok(None);
+                    }
+                }
+                [_, items] if items.slot.form == Form::Items => {
+                    self.borders.push(Border { at: self.at, is_top: false });
+                }
+                _ => {}
+            }
+            self.at = skip_whitespace(self.body, self.at);
+            match (self.body.get(self.at), is_object) {
+                (Some(b','), true) => {
+                    self.at = skip_whitespace(self.body, self.at + 1);
+                    return self.key().map(Some);
+                }
+                (Some(b','), false) => {
+                    self.at = skip_whitespace(self.body, self.at + 1);
+                    return Ok(Some(self.element()));
+                }
+                (Some(b'}'), true) | (Some(b']'), false) => self.close(),
+                _ => return Err(self.lost()),
+            }
+        }
+    }
+
+    fn element(&self) -> Slot {
+        self.open.last().map_or(TOP, |frame| frame.slot)
+    }
+
+    /// `"key" :` up to the first byte of the value, whose place it gives.
+    fn key(&mut self) -> Result<Slot, JsonError> {
+        let start = self.at + 1;
+        if self.body.get(self.at) != Some(&b'"') {
+            return Err(self.lost());
+        }
+        let end = string_end(self.body, start);
+        let colon = skip_whitespace(self.body, end);
+        if self.body.get(colon) != Some(&b':') {
+            return Err(self.lost());
+        }
+        self.at = skip_whitespace(self.body, colon + 1);
+        let raw = &self.body[start..end - 1];
+        let name = if raw.contains(&b'\\') { unescape(raw) } else { Cow::Borrowed(raw) };
+        let (slot, is_known) = names::member(self.element(), &name, self.dialect);
+        if !is_known {
+            self.piece(slot.kind, start, end - 1, true);
+        }
+        Ok(slot)
+    }
+
+    fn piece(&mut self, kind: Kind, start: usize, end: usize, is_key: bool) {
+        if kind == Kind::Pending {
+            self.waiting.push(self.pieces.len());
+        }
+        self.pieces.push(Piece { start, end, kind, is_key });
+    }
+
+    fn string(&mut self, slot: Slot, start: usize, end: usize) {
+        let raw = &self.body[start..end];
+        let is_word = names::is_word_of(slot.says, raw);
+        let kind = match slot.says {
+            Says::Id => Kind::Id,
+            Says::Sealed if is_payload(raw) => Kind::Sealed,
+            _ if is_word => Kind::Word,
+            _ if is_data_url(raw) => Kind::Media,
+            _ => slot.kind,
+        };
+        match slot.says {
+            Says::Type if is_word => {
+                let frame = self.top_frame();
+                frame.by_type = names::of_type(raw);
+                frame.payload = names::payload_of_type(raw).or(frame.payload);
+                if raw == b"text" {
+                    frame.payload = Some(frame.slot.kind);
+                }
+            }
+            Says::Role if is_word => self.top_frame().by_role = Some(names::of_role(raw)),
+            Says::MediaType if is_word => {
+                let frame = self.top_frame();
+                let payload = if is_text_type(raw) { frame.slot.kind } else { Kind::Media };
+                frame.payload = frame.payload.or(Some(payload));
+            }
+            Says::Data if kind != Kind::Media && is_payload(raw) => {
+                self.payloads.push(self.pieces.len());
+                self.pieces.push(Piece { start, end, kind, is_key: false });
+                return;
+            }
+            _ => {}
+        }
+        self.piece(kind, start, end, false);
+    }
+
+    /// Close the newest bracket, and say what it knows of the pieces inside.
+    fn close(&mut self) {
+        self.at += 1;
+        let Some(frame) = self.open.pop() else { return };
+        let said = frame.by_type.or_else(|| frame.is_message.then(|| self.of_message(&frame)));
+        if said.is_some() || frame.payload.is_some() {
+            for index in self.payloads.drain(frame.payloads..) {
+                let piece = &mut self.pieces[index];
+                match frame.payload {
+                    Some(kind) => piece.kind = kind,
+                    None if piece.kind == Kind::Pending => piece.kind = said.unwrap_or(Kind::Other),
+                    None => {}
+                }
+                if piece.kind == Kind::Pending {
+                    self.waiting.push(index);
+                }
+            }
+        }
+        if let Some(kind) = said {
+            for index in self.waiting.drain(frame.waiting..) {
+                self.pieces[index].kind = kind;
+            }
+        }
+    }
+
+    fn of_message(&self, frame: &Frame) -> Kind {
+        let default = if self.dialect == Dialect::Generate { Kind::User } else { Kind::Other };
+        frame.by_role.unwrap_or(default)
+    }
+
+    #[cold]
+    fn lost(&self) -> JsonError {
+        JsonError::new(JsonErrorKind::Malformed, self.at.min(self.body.len()), "not the JSON that was checked")
+    }
+}
