@@ -55,7 +55,6 @@ lint-rust:
 lint-docs:
 	@$(BIN)/python scripts/build_catalog.py --check
 	@$(BIN)/python scripts/generate_reference.py --check
-	@$(BIN)/python scripts/generate_secret_rules.py --check
 	@$(BIN)/hadolint Dockerfile
 
 .PHONY: format
@@ -68,7 +67,6 @@ format: dev ## Rewrite Python and Rust in the house style
 goldens: dev ## Rewrite what is made from the code: docs/reference, the price catalogue; review the diff
 	@$(BIN)/python scripts/build_catalog.py
 	@$(BIN)/python scripts/generate_reference.py
-	@$(BIN)/python scripts/generate_secret_rules.py
 
 .PHONY: lock
 lock: dev ## Lock requirements*.in anew; UPGRADE=1 takes newer versions, UPGRADE=name one newer package

@@ -392,6 +392,40 @@ def compatibility(_: Problems) -> str:
 
 # === the pages ===
 
+# === secret rules ===
+
+
+def secret_rules(_problems: Problems) -> str:
+    """Published formats by family, then the names by which the others are known."""
+    from gateway.dataplane.guard.secrets.kinds import cloud, code, llm, services, structure
+    from gateway.dataplane.guard.secrets.vendors import VENDORS
+
+    families = {
+        "Structure": structure,
+        "Models": llm,
+        "Clouds and infrastructure": cloud,
+        "Code, packages, builds": code,
+        "Services": services,
+    }
+
+    def lines() -> Iterator[str]:
+        yield "What the scanner knows, by the name that a finding has. How it finds them: [guardrails](../concepts/guardrails.md)."
+        yield ""
+        for title, family in families.items():
+            yield from (f"## {title}", "")
+            rules = sorted(family.RULES, key=lambda each: each.id)
+            yield from _table(["rule", "what"], [[f"`{rule.id}`", rule.title] for rule in rules])
+        names = sorted(set(VENDORS))
+        yield from ("## By the name of a value", "")
+        yield "`assigned-credential`: a value that looks random, assigned to a name that says credential (`api_key`, `clientSecret`, …)."
+        yield ""
+        yield f"`<vendor>-credential`: the same with one of these {len(names)} names, where less is asked of the value:"
+        yield ""
+        yield ", ".join(f"`{name.replace('_', '-')}`" for name in names)
+
+    return _page("Secret rules", "gateway/dataplane/guard/secrets", lines())
+
+
 PAGES = {
     "admin.md": admin,
     "cli.md": cli,
@@ -400,6 +434,7 @@ PAGES = {
     "errors.md": errors,
     "metrics.md": metrics,
     "routes.md": routes,
+    "secret-rules.md": secret_rules,
 }
 
 

@@ -40,6 +40,22 @@ def fake(upstream: FakeUpstream) -> FakeUpstream:
 
 
 @pytest.fixture
+def first() -> Iterator[FakeUpstream]:
+    """The provider that is asked first, for tests with a gateway of their own."""
+    made = FakeUpstream()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def second() -> Iterator[FakeUpstream]:
+    """The one that may answer in its place."""
+    made = FakeUpstream()
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def client(gateway: Gateway) -> Iterator[httpx.Client]:
     headers = {"authorization": f"Bearer {KEY}"}
     with httpx.Client(base_url=gateway.url, headers=headers, timeout=15) as http:

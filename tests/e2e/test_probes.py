@@ -16,19 +16,9 @@ _OPENING_S = 9.0
 """Twice the first opening of a breaker, and more."""
 
 
-@pytest.fixture
-def first() -> Iterator[FakeUpstream]:
-    fake = FakeUpstream()
-    yield fake
-    fake.close()
-
-
-@pytest.fixture
-def second() -> Iterator[FakeUpstream]:
-    fake = FakeUpstream()
-    fake.default = WHOLE
-    yield fake
-    fake.close()
+@pytest.fixture(autouse=True)
+def answers(second: FakeUpstream) -> None:
+    second.default = WHOLE
 
 
 @pytest.fixture

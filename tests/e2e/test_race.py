@@ -4,8 +4,8 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -32,18 +32,11 @@ CHAT_WHOLE = json_answer(
 )  # fmt: skip
 
 
-@pytest.fixture
-def first() -> Iterator[FakeUpstream]:
-    made = FakeUpstream()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def second() -> Iterator[FakeUpstream]:
-    made = FakeUpstream()
-    yield made
-    made.close()
+def streamed(gateway: Gateway) -> AbstractContextManager[httpx.Response]:
+    """A stream that the test reads as it likes."""
+    body = {"model": A, "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+    headers = {"authorization": f"Bearer {KEY}"}
+    return httpx.stream("POST", f"{gateway.url}/v1/chat/completions", json=body, headers=headers, timeout=30)
 
 
 def config(
@@ -109,17 +102,10 @@ def test_the_loser_is_left_within_fifty_milliseconds(first: FakeUpstream, second
     hold = threading.Event()
     second.default = Answer(200, SSE, [*wires.MESSAGES[:4], hold, *wires.MESSAGES[4:]])
     with Gateway(tmp_path, config(first, second)) as gateway:
-        body = {"model": A, "stream": True, "messages": [{"role": "user", "content": "hi"}]}
         took: list[float] = []
         for _ in range(5):
             hold.clear()
-            with httpx.stream(
-                "POST",
-                f"{gateway.url}/v1/chat/completions",
-                json=body,
-                headers={"authorization": f"Bearer {KEY}"},
-                timeout=30,
-            ) as got:
+            with streamed(gateway) as got:
                 pieces = got.iter_raw()
                 next(pieces)
                 began = time.monotonic()
@@ -328,14 +314,7 @@ def test_keep_alives_come_while_nobody_has_said_anything(
     made = config(first, second)
     made["server"]["timeouts"] = {"early_commit_ms": 200, "keep_alive_ms": 100}
     with Gateway(tmp_path, made) as gateway:
-        body = {"model": A, "stream": True, "messages": [{"role": "user", "content": "hi"}]}
-        with httpx.stream(
-            "POST",
-            f"{gateway.url}/v1/chat/completions",
-            json=body,
-            headers={"authorization": f"Bearer {KEY}"},
-            timeout=30,
-        ) as got:
+        with streamed(gateway) as got:
             pieces = got.iter_raw()
             assert next(pieces).startswith(b":")
             gate.set()

@@ -4,7 +4,6 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,20 +18,6 @@ from tests.fakes.upstream import Answer, FakeUpstream, json_answer, sse
 from tests.harness import DENIED, KEY, Gateway, config_for, wait_until
 
 PATH = "/v1/chat/completions"
-
-
-@pytest.fixture
-def first() -> Iterator[FakeUpstream]:
-    made = FakeUpstream()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def second() -> Iterator[FakeUpstream]:
-    made = FakeUpstream()
-    yield made
-    made.close()
 
 
 def connected(gateway: Gateway, key: str = KEY, *, length: int | None = None, said: str = "hi") -> socket.socket:

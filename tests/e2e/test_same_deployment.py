@@ -3,7 +3,6 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,20 +17,6 @@ from tests.fakes.upstream import Answer, FakeUpstream, json_answer, sse
 from tests.harness import Gateway, config_for
 
 A, B = "openai/gpt-4.1-mini", "anthropic/claude-sonnet-4-5"
-
-
-@pytest.fixture
-def first() -> Iterator[FakeUpstream]:
-    made = FakeUpstream()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def second() -> Iterator[FakeUpstream]:
-    made = FakeUpstream()
-    yield made
-    made.close()
 
 
 def alone(upstream: FakeUpstream, **block: Any) -> dict[str, Any]:

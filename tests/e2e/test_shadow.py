@@ -3,7 +3,6 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +18,9 @@ from tests.harness import KEY, Gateway, config_for, wait_until
 A, B = "openai/gpt-4.1-mini", "anthropic/claude-sonnet-4-5"
 
 
-@pytest.fixture
-def first() -> Iterator[FakeUpstream]:
-    made = FakeUpstream()
-    made.default = CHAT_WHOLE
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def second() -> Iterator[FakeUpstream]:
-    made = FakeUpstream()
-    made.default = WHOLE
-    yield made
-    made.close()
+@pytest.fixture(autouse=True)
+def answers(first: FakeUpstream, second: FakeUpstream) -> None:
+    first.default, second.default = CHAT_WHOLE, WHOLE
 
 
 def config(first: FakeUpstream, second: FakeUpstream, percent: int = 100, **rest: Any) -> dict[str, Any]:

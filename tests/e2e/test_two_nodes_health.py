@@ -23,19 +23,9 @@ _AT_ONCE_S = 0.9
 """Less than any time-out of Redis's client: who took no longer did not wait for it."""
 
 
-@pytest.fixture
-def first() -> Iterator[FakeUpstream]:
-    fake = FakeUpstream()
-    yield fake
-    fake.close()
-
-
-@pytest.fixture
-def second() -> Iterator[FakeUpstream]:
-    fake = FakeUpstream()
-    fake.default = WHOLE
-    yield fake
-    fake.close()
+@pytest.fixture(autouse=True)
+def answers(second: FakeUpstream) -> None:
+    second.default = WHOLE
 
 
 @pytest.fixture

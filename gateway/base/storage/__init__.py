@@ -5,7 +5,7 @@ Leases have a port of their own (leases.py); across nodes they are in Redis (red
 
 from gateway.base.storage.node import node_id
 from gateway.base.storage.ports import KeyChanges, KeyFeed, KeyStore, NewKey, StorageError, StoredKey
-from gateway.base.storage.secret import PREFIX, ServerSecret, hint_of
+from gateway.base.storage.secret import PREFIX, ServerSecret, derived_key, hint_of
 from gateway.base.storage.sqlite.keys import SqliteKeys, open_keys
 from gateway.base.storage.sqlite.leases import SqliteLeases
 
@@ -20,6 +20,7 @@ __all__ = [
     "SqliteLeases",
     "StorageError",
     "StoredKey",
+    "derived_key",
     "hint_of",
     "node_id",
     "open_keys",

@@ -35,6 +35,11 @@ def hint_of(secret: str) -> str:
     return secret[:_HINT_CHARS] + "…" if secret.startswith(PREFIX) and len(secret) >= _SHORTEST_HINTED else ""
 
 
+def derived_key(digest: Callable[[str], bytes], purpose: str) -> bytes:
+    """32 bytes for another purpose, from the server secret that keys `digest`; the same in every process and node that shares it."""
+    return digest("\0" + purpose)  # no key that a client can present begins so
+
+
 class ServerSecret:
     """The 32 bytes that key every hash. Never printed, never logged."""
 

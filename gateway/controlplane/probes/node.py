@@ -3,19 +3,18 @@
 import asyncio
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from time import time
 from typing import Any
 
 from gateway.base.config import GatewayConfig, Loaded
 from gateway.base.core.plan import Provider
-from gateway.base.storage import ServerSecret
-from gateway.base.storage.board import board_key, open_board
+from gateway.base.storage import ServerSecret, derived_key
+from gateway.base.storage.board import open_board
 from gateway.base.storage.open import node_id, open_news
 from gateway.controlplane.probes.asking import ask
 from gateway.controlplane.probes.probes import Probes
 from gateway.controlplane.probes.targets import targets_of
-from gateway.dataplane.routing import BoardHealth
-from gateway.dataplane.upstream import UpstreamClient
+from gateway.dataplane.flow import health_on
+from gateway.dataplane.upstream import Clients, UpstreamClient
 
 
 class Node:
@@ -23,14 +22,14 @@ class Node:
 
     def __init__(self, config: GatewayConfig) -> None:
         data_dir = config.server.data_dir
-        self._config = config
-        self._clients: dict[str, UpstreamClient] = {}
+        timeouts = config.server.timeouts
+        self._clients: Clients[str] = Clients(
+            lambda ca_file: UpstreamClient(asyncio.get_running_loop(), timeouts, ca_file)
+        )
         self._board = board = open_board(data_dir)
         self._news = open_news(config, board, node_id(data_dir))
-        key = ServerSecret.load(Path(data_dir)).digest("\0routing")  # as Identity.derived_key gives it to the workers
-        seed = int.from_bytes(key[:8])
-        health = BoardHealth(board, lambda name: board_key(name, seed), lambda: int(time() * 1000) + board.ahead_ms)
-        self._probes = Probes(health, self._ask)
+        key = derived_key(ServerSecret.load(Path(data_dir)).digest, "routing")
+        self._probes = Probes(health_on(board, key), self._ask)
 
     def use(self, loaded: Loaded) -> None:
         """Raises ConfigError."""
@@ -44,12 +43,7 @@ class Node:
 
     def close(self) -> None:
         """Drop the connections to providers."""
-        for client in self._clients.values():
-            client.close()
+        self._clients.close()
 
     async def _ask(self, provider: Provider, timeout_ms: int) -> tuple[int, str]:
-        client = self._clients.get(provider.ca_file)
-        if client is None:
-            loop, timeouts = asyncio.get_running_loop(), self._config.server.timeouts
-            client = self._clients[provider.ca_file] = UpstreamClient(loop, timeouts, provider.ca_file)
-        return await ask(client, provider, timeout_ms)
+        return await ask(self._clients[provider.ca_file], provider, timeout_ms)

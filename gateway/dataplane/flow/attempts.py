@@ -15,7 +15,7 @@ from gateway.dataplane.flow.exchange import ClientLeft, Exchange
 from gateway.dataplane.flow.failure import may_serve_elsewhere
 from gateway.dataplane.flow.quota import sooner
 from gateway.dataplane.flow.race import Race
-from gateway.dataplane.flow.settle import Spend, let_go
+from gateway.dataplane.flow.settle import Spend, count_quota, let_go
 from gateway.dataplane.flow.shadow import Shadows
 from gateway.dataplane.routing import RetryBudget
 
@@ -69,9 +69,7 @@ class Attempts:
         course.spent_nusd = spend[1]
         course.sunk_nusd += spend[1]
         course.failed, course.relay, course.reason, course.give_up = failed, ex.relay, reason, give_up
-        if ex.quota is not None:  # it was sent, so the request counts
-            ex.quota.settle(0, 0)
-            ex.quota = None
+        count_quota(ex)
         let_go(ex)
         ex.relay = course
         task = self._pipeline.loop.create_task(self._pipeline.run(ex, lambda ex: self._again(ex, course, pause_s)))

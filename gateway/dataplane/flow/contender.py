@@ -1,16 +1,14 @@
 """One that runs in a race: asked for a branch of the exchange, and heard without a word to the client until it has won."""
 
-import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from gateway.base.core.errors import UpstreamProtocolError
 from gateway.base.core.usage import NO_USAGE
-from gateway.base.telemetry.log import log
 from gateway.dataplane.flow.course import Course
 from gateway.dataplane.flow.exchange import Headers
-from gateway.dataplane.flow.failure import NEVER_SENT, may_move
+from gateway.dataplane.flow.failure import NEVER_SENT, log_bug, may_move
 from gateway.dataplane.flow.gather import NOBODY
 from gateway.dataplane.flow.relay import Relay
 from gateway.dataplane.flow.settle import NOTHING, Spend
@@ -21,25 +19,6 @@ if TYPE_CHECKING:
     from gateway.dataplane.flow.race import Race
 
 _ERROR = 400
-
-
-class Backstage:
-    """The `Reply` of a branch: there is nobody to tell anything."""
-
-    is_waiting = False
-
-    def __init__(self) -> None:
-        self.on_sent: Callable[[int], None] | None = None
-
-    def whole(self, status: int, headers: Headers, body: bytes) -> None: ...
-
-    def start(self, status: int, headers: Headers) -> None: ...
-
-    def write(self, data: bytes) -> None: ...
-
-    def finish(self) -> None: ...
-
-    def watch(self, on_left: Callable[[], None]) -> None: ...
 
 
 class Contender:
@@ -194,13 +173,7 @@ class Contender:
     def on_bug(self, exc: Exception) -> None:
         self.is_over = True
         if self.has_lost:  # nobody waits for it, and what it cost is booked
-            log(
-                "error",
-                "bug",
-                request_id=self.ex.request_id,
-                error=repr(exc),
-                trace=traceback.format_exception(exc)[-3:],
-            )
+            log_bug(self.ex.request_id, exc)
             self._race.over(self, (NO_USAGE, self.spent_nusd, "estimated"))
         elif self.relay.ex is not self.ex:  # it has won
             self.relay.on_bug(exc)

@@ -55,6 +55,28 @@ class Reply(Protocol):
         """Call `on_left` on the loop when the client has gone; at most once."""
 
 
+class NobodysReply:
+    """A `Reply` that nobody reads: it takes whatever comes at once."""
+
+    is_waiting = True
+
+    def __init__(self) -> None:
+        self.on_sent: Callable[[int], None] | None = None
+
+    def whole(self, status: int, headers: Headers, body: bytes) -> None: ...
+
+    def start(self, status: int, headers: Headers) -> None: ...
+
+    def write(self, data: bytes) -> None:
+        """Gone."""
+        if self.on_sent is not None:
+            self.on_sent(len(data))
+
+    def finish(self) -> None: ...
+
+    def watch(self, on_left: Callable[[], None]) -> None: ...
+
+
 class Incoming(Protocol):
     """What the edge knows of the request. Header names are lower-case."""
 

@@ -1,5 +1,7 @@
 """What the native client's failures are to the client: the error's class, and its words."""
 
+import traceback
+
 from gateway import _native
 from gateway.base.core.errors import (
     BudgetExceeded,
@@ -13,6 +15,13 @@ from gateway.base.core.errors import (
     UpstreamFault,
     UpstreamProtocolError,
 )
+from gateway.base.telemetry.log import log
+
+
+def log_bug(request_id: str, exc: Exception) -> None:
+    """Our own code raised: the cause is in the log, the client reads only that there is one."""
+    log("error", "bug", request_id=request_id, error=repr(exc), trace=traceback.format_exception(exc)[-3:])
+
 
 NEVER_SENT = frozenset({"connect", "dns", "tls", "timeout_connect"})
 """Failures before the request left: they cost nothing."""

@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 from gateway.base.config import TimeoutsConfig
 from gateway.base.core.errors import BadRequest, Overloaded
 from gateway.dataplane.flow.exchange import Headers
-from gateway.dataplane.upstream import Captures, UpstreamClient
+from gateway.dataplane.upstream import Captures, Clients, UpstreamClient
 
 _MOST_EXCHANGES = 8
 """Whose URLs a worker fetches at once; with `fetch_bytes` it bounds the memory."""
@@ -50,10 +50,11 @@ class Fetcher:
         turn_s: float = 10.0,
         all_s: float = 20.0,
     ) -> None:
-        self._loop = loop
         self._turns = asyncio.Semaphore(most_exchanges)
         self._turn_s, self._all_s = turn_s, all_s
-        self._clients: dict[bool, UpstreamClient] = {}
+        self._clients: Clients[bool] = Clients(
+            lambda is_private: UpstreamClient(loop, _TIMEOUTS, public_only=not is_private)
+        )
 
     async def fetch(self, urls: list[str], max_bytes: int, *, is_private: bool) -> Fetched:
         """All of `urls`, side by side; together at most `max_bytes`. `is_private`: also from inside our networks.
@@ -71,7 +72,7 @@ class Fetcher:
             raise Overloaded("the gateway fetches too much for other requests now; try again") from None
         try:
             async with asyncio.timeout(self._all_s):
-                return await _all(self._client(is_private), urls, _Room(max_bytes, urls[0]))
+                return await _all(self._clients[is_private], urls, _Room(max_bytes, urls[0]))
         except TimeoutError:
             _fail(urls[0], f"it and what else the request names did not arrive within {self._all_s:g} s")
         finally:
@@ -79,14 +80,7 @@ class Fetcher:
 
     def close(self) -> None:
         """Stop the clients."""
-        for client in self._clients.values():
-            client.close()
-
-    def _client(self, is_private: bool) -> UpstreamClient:
-        client = self._clients.get(is_private)
-        if client is None:
-            client = self._clients[is_private] = UpstreamClient(self._loop, _TIMEOUTS, public_only=not is_private)
-        return client
+        self._clients.close()
 
 
 class _Room:

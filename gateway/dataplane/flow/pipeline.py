@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import traceback
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from time import perf_counter, time
@@ -25,7 +24,6 @@ from gateway.base.core.record import Outcome
 from gateway.base.storage.board import Board
 from gateway.base.storage.leases import LeaseStore
 from gateway.base.storage.rates import RateStore
-from gateway.base.telemetry.log import log
 from gateway.dataplane.budget import Charge, Rates, Stage, Wallet
 from gateway.dataplane.flow import refuse
 from gateway.dataplane.flow.admit import admit, hold, pace
@@ -33,6 +31,7 @@ from gateway.dataplane.flow.assemble import Policy
 from gateway.dataplane.flow.attempts import Attempts, give_up
 from gateway.dataplane.flow.dispatch import pass_through, send_translated
 from gateway.dataplane.flow.exchange import ClientLeft, Exchange, Incoming, Reply, new_exchange
+from gateway.dataplane.flow.failure import log_bug
 from gateway.dataplane.flow.fetch import Fetched, Fetcher
 from gateway.dataplane.flow.headers import stamp
 from gateway.dataplane.flow.models import list_gemini_models, list_models, one_model
@@ -50,7 +49,7 @@ from gateway.dataplane.flow.settle import hold_nusd, write_done
 from gateway.dataplane.flow.shedding import Shedding
 from gateway.dataplane.flow.translate import counted, moved, read_turn, translate
 from gateway.dataplane.identity import allows, credential
-from gateway.dataplane.upstream import UpstreamClient
+from gateway.dataplane.upstream import Clients, UpstreamClient
 from gateway.dataplane.wire import TRACE, Peek, wanted
 from gateway.dataplane.wire.decode import decoded
 
@@ -103,7 +102,7 @@ class Pipeline:
         """Whether requests whose headers are here will yet come; the edge that reads bodies ahead knows."""
         self._idle = asyncio.Event()
         self.new_id = RequestIds(run_id).new
-        self._clients: dict[str, UpstreamClient] = {}
+        self._clients: Clients[str] = Clients(lambda ca_file: UpstreamClient(loop, self.policy.timeouts, ca_file))
         self._fetcher = Fetcher(loop)
         self.attempts = Attempts(self)
 
@@ -139,7 +138,7 @@ class Pipeline:
             self.abandon(ex)
             raise
         except Exception as exc:  # noqa: BLE001 - whatever it is, the client gets an answer and the worker lives
-            log("error", "bug", request_id=ex.request_id, error=repr(exc), trace=traceback.format_exception(exc)[-3:])
+            log_bug(ex.request_id, exc)
             await self._refuse(ex, Bug("the gateway failed on this request; its log has the cause"))
         finally:
             if ex.relay is None:
@@ -378,10 +377,7 @@ class Pipeline:
 
     def client(self, ca_file: str = "") -> UpstreamClient:
         """The HTTP client for providers that trust `ca_file` (empty: the system's authorities)."""
-        client = self._clients.get(ca_file)
-        if client is None:
-            client = self._clients[ca_file] = UpstreamClient(self.loop, self.policy.timeouts, ca_file)
-        return client
+        return self._clients[ca_file]
 
     def count_unfinished(self, ex: Exchange, size: int) -> None:
         """Count bytes of answers that have not ended; past the bound the largest answer is ended with an error.
@@ -426,8 +422,7 @@ class Pipeline:
 
     def close(self) -> None:
         """Stop the upstream clients; only after every exchange has ended."""
-        for client in self._clients.values():
-            client.close()
+        self._clients.close()
         self._fetcher.close()
 
 

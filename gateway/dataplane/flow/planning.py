@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from functools import partial
 from random import random
-from time import perf_counter, time
+from time import perf_counter
 
 from gateway.base.core.errors import GatewayError, NoDeployment
 from gateway.base.core.period import minute_of_week
 from gateway.base.core.plan import Deployment
-from gateway.base.core.route import Block, Facts, Plan
+from gateway.base.core.route import Block, Facts, Plan, Rule
 from gateway.base.core.usage import USUAL_BYTES_PER_TOKEN, Usage
 from gateway.base.storage.board import Board, board_key
 from gateway.dataplane.budget import Wallet
@@ -16,13 +16,14 @@ from gateway.dataplane.flow.admit import Resolve
 from gateway.dataplane.flow.assemble import Policy, Way
 from gateway.dataplane.flow.course import Course
 from gateway.dataplane.flow.exchange import Exchange
-from gateway.dataplane.flow.homes import Homes
+from gateway.dataplane.flow.health import health_on
 from gateway.dataplane.flow.outputs import Outputs
+from gateway.dataplane.flow.places import Places
 from gateway.dataplane.flow.rejected import AWAY_MS, Rejections
 from gateway.dataplane.flow.route import Route
 from gateway.dataplane.flow.settle import estimated_prompt_tokens
-from gateway.dataplane.flow.thoughts import KEPT_MS, Memory, reader_of
-from gateway.dataplane.routing import BoardHealth, verdict_of
+from gateway.dataplane.flow.thoughts import Memory, reader_of
+from gateway.dataplane.routing import verdict_of
 from gateway.dataplane.wire import Peek, has_images, has_tools, step_of
 
 _BY_THE_CLOCK = frozenset({"minute", "hour", "weekday"})
@@ -36,14 +37,12 @@ class Planning:
 
     def __init__(self, board: Board, key: bytes) -> None:
         """`key`: secret bytes that all workers share."""
-        self._board = board
         self._seed = int.from_bytes(key[:8])
-        self._names: dict[int, str] = {}
         self._memory = Memory(board, self._seed)
         self._outputs = Outputs()
-        self._homes = Homes(board, self._seed)
+        self._places = Places(board, self._seed)
         self.rejections = Rejections()
-        self.health = BoardHealth(board, self._word, lambda: int(time() * 1000) + board.ahead_ms)
+        self.health = health_on(board, key)
 
     def course(self, ex: Exchange, route: Route, peeked: Peek, wallet: Wallet, resolve: Resolve) -> Course | None:
         """The way by the block of the exchange's key; None where there is no block. Raises GatewayError when nothing can serve it."""
@@ -60,32 +59,16 @@ class Planning:
         rule = way.rules.choose(facts)
         if rule is None and refusal is not None:
             raise refusal
-        session = self._session(ex)
-        stuck_to = self._stuck_to(ex, policy) if block.is_sticky else ""
+        stuck_to = self._places.get(self._place(ex), policy.candidates) if block.is_sticky else ""
         thoughts = ex.thoughts = self._memory.recall(ex, route, peeked.body)
         maker = prefers = ""
         if thoughts is not None:
             is_asked_first = rule is None and block.tries_requested_first
             prefers = reader_of(ex, thoughts, route, peeked.body, is_asked_first=is_asked_first)
             maker = "" if stuck_to else thoughts.model
-        plan = policy.planner.plan(
-            facts,
-            block,
-            resolve=resolve,
-            scope=(route.dialect.name, grant.models),
-            health=self.health,
-            now_s=int(ex.started_at),
-            dice=random(),
-            session_dice=session / (1 << 64) if session else None,
-            requested=requested,
-            rule=rule,
-            stuck_to=stuck_to or maker,
-            account_of=partial(self._homes.of, session, policy.providers),
-            prefers=prefers,
-            learned_output_tokens=self._outputs.usual(grant.principal.key, ex.model_requested),
+        plan = self._plan(
+            ex, route, block, facts, resolve, requested, rule=rule, stuck_to=stuck_to or maker, prefers=prefers
         )
-        if not plan.attempts:
-            raise _nobody(plan, block)
         if ex.incoming.header(_NO_FALLBACK):
             plan = Plan(plan.attempts[:1], plan.refused, plan.rule)
         course = Course(plan, route, peeked, is_sticky=block.is_sticky, retries=block.retries)
@@ -102,27 +85,50 @@ class Planning:
 
     def one_of(self, ex: Exchange, route: Route, peeked: Peek, wallet: Wallet, model: Deployment) -> Deployment:
         """The deployment that is asked for `model` in place of what was planned: a budget wants it, and its provider has several. Raises NoDeployment."""
-        grant, policy, session = ex.grant, ex.policy, self._session(ex)
-        assert grant is not None
-        plan = policy.planner.plan(
-            self._facts(ex, route, peeked, policy.one_model, wallet, model),
-            policy.one_model.block,
-            resolve=lambda _name: model,
-            scope=(route.dialect.name, grant.models),
-            health=self.health,
-            now_s=int(ex.started_at),
-            dice=random(),
-            session_dice=session / (1 << 64) if session else None,
-            requested=model,
-            account_of=partial(self._homes.of, session, policy.providers),
-        )
-        if not plan.attempts:
-            raise _nobody(plan, policy.one_model.block)
+        way = ex.policy.one_model
+        facts = self._facts(ex, route, peeked, way, wallet, model)
+        plan = self._plan(ex, route, way.block, facts, lambda _name: model, model)
         if ex.course is None:
             ex.course = Course(plan, route, peeked, is_sticky=False)
             self.begin(ex.course)
             return ex.course.deployment
         return plan.attempts[0].deployment
+
+    def _plan(
+        self,
+        ex: Exchange,
+        route: Route,
+        block: Block,
+        facts: Facts,
+        resolve: Resolve,
+        requested: Deployment | None,
+        *,
+        rule: Rule | None = None,
+        stuck_to: str = "",
+        prefers: str = "",
+    ) -> Plan:
+        """Raises NoDeployment where nobody can be asked."""
+        grant, policy, session = ex.grant, ex.policy, self._session(ex)
+        assert grant is not None
+        plan = policy.planner.plan(
+            facts,
+            block,
+            resolve=resolve,
+            scope=(route.dialect.name, grant.models),
+            health=self.health,
+            now_s=int(ex.started_at),
+            dice=random(),
+            session_dice=session / (1 << 64) if session else None,
+            requested=requested,
+            rule=rule,
+            stuck_to=stuck_to,
+            account_of=partial(self._home, session, policy),
+            prefers=prefers,
+            learned_output_tokens=self._outputs.usual(grant.principal.key, ex.model_requested),
+        )
+        if not plan.attempts:
+            raise _nobody(plan, block)
+        return plan
 
     def begin(self, course: Course) -> None:
         """Go on to the first attempt, from where the course is, whose breaker lets it through; the last one is asked anyway.
@@ -182,24 +188,19 @@ class Planning:
         rate = usage.output_tokens / seconds if seconds > _RATED_S else 0.0
         self.health.took(deployment.name, ex.ttfb_us / 1000, rate)
         if course.stays:
-            self._stay(ex, deployment.name)
-        if deployment.provider.account is not None:
-            self._homes.keep(self._session(ex), deployment.provider)
+            self._places.put(self._place(ex), deployment.name)
+        provider = deployment.provider
+        if provider.account is not None:
+            self._places.put(self._home_key(self._session(ex), provider.name), provider.id)
 
-    def _stay(self, ex: Exchange, deployment: str) -> None:
-        place = self._place(ex)
-        if place:
-            now_ms = int(time() * 1000)
-            self._board.put(place, self._word(deployment.encode()) >> 1, now_ms + KEPT_MS, now_ms)
+    def _home(self, session: int, policy: Policy, provider: str) -> str:
+        """The deployment (`openai@eu`) where a session is at a provider with several: its prompt cache is there."""
+        return self._places.get(
+            self._home_key(session, provider), (one.id for one in policy.providers[provider].accounts)
+        )
 
-    def _stuck_to(self, ex: Exchange, policy: Policy) -> str:
-        place = self._place(ex)
-        found = self._board.get(place, int(time() * 1000)) if place else None
-        if found is None:
-            return ""
-        if found not in self._names:
-            self._names = {self._word(name.encode()) >> 1: name for name in policy.candidates}
-        return self._names.get(found, "")
+    def _home_key(self, session: int, provider: str) -> int:
+        return session ^ self._word(f"home\0{provider}".encode()) if session else 0
 
     def _session(self, ex: Exchange) -> int:
         if not ex.session_id or ex.grant is None:

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 from gateway.base.config import TimeoutsConfig
 from gateway.base.core.errors import GatewayError
 from gateway.base.core.money import usd
-from gateway.dataplane.flow.contender import Backstage, Contender
+from gateway.dataplane.flow.contender import Contender
 from gateway.dataplane.flow.course import Course
-from gateway.dataplane.flow.exchange import Exchange, Headers
+from gateway.dataplane.flow.exchange import Exchange, Headers, NobodysReply
 from gateway.dataplane.flow.failure import may_serve_elsewhere
 from gateway.dataplane.flow.outgoing import wants_array
 from gateway.dataplane.flow.relay import Relay
-from gateway.dataplane.flow.settle import NOTHING, Spend, let_go, write_done
+from gateway.dataplane.flow.settle import NOTHING, Spend, count_quota, let_go, write_done
 from gateway.dataplane.upstream import Handler
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class Race(Relay):
 
     def _branch(self, lane: Lane) -> Exchange:
         branch = copy(self.ex)
-        branch.course, branch.reply, branch.hops = lane, Backstage(), []
+        branch.course, branch.reply, branch.hops = lane, NobodysReply(), []
         branch.waits_for = branch.relay = None
         branch.started = perf_counter()
         branch.is_watched = True
@@ -226,9 +226,7 @@ class Race(Relay):
         contender.spent_nusd = spend[1]
         contender.hop["cost_usd"] = usd(spend[1])
         branch = contender.ex
-        if branch.quota is not None:  # it was sent, so the request counts
-            branch.quota.settle(0, 0)
-            branch.quota = None
+        count_quota(branch)
         if branch.taken is not None and self.ex.taken is None:  # it counts once, whoever answers, and if nobody does
             self.ex.taken, branch.taken = branch.taken, None
         elif branch.taken is not None:

@@ -4,7 +4,6 @@ Runs as plain calls on the event loop, in the order of the provider's bytes; no 
 settles first and sends the last byte after.
 """
 
-import traceback
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -13,7 +12,6 @@ from gateway.base.core.errors import Bug, GatewayError, UpstreamProtocolError
 from gateway.base.core.money import usd
 from gateway.base.core.record import Outcome
 from gateway.base.core.usage import NO_USAGE, Usage
-from gateway.base.telemetry.log import log
 from gateway.dataplane.budget import spent_out
 from gateway.dataplane.flow import gemini_array, refuse
 from gateway.dataplane.flow.answer import (
@@ -26,7 +24,7 @@ from gateway.dataplane.flow.answer import (
     response_id,
 )
 from gateway.dataplane.flow.exchange import Exchange
-from gateway.dataplane.flow.failure import NEVER_SENT, fault_of
+from gateway.dataplane.flow.failure import NEVER_SENT, fault_of, log_bug
 from gateway.dataplane.flow.gather import Gather
 from gateway.dataplane.flow.headers import stamp, stream_headers
 from gateway.dataplane.flow.held import flush, moves, moves_body, moves_end, released
@@ -291,7 +289,7 @@ class Relay:
 
     def on_bug(self, exc: Exception) -> None:
         """Our own code raised: tell the client, keep the worker."""
-        log("error", "bug", request_id=self.ex.request_id, error=repr(exc), trace=traceback.format_exception(exc)[-3:])
+        log_bug(self.ex.request_id, exc)
         error = Bug("the gateway failed on this exchange; its log has the cause")
         try:
             self.end_with(error, "error", self.estimate(None), error.code)

@@ -10,7 +10,6 @@ from time import perf_counter, time
 
 from msgspec import UNSET
 from msgspec.json import Encoder
-from msgspec.structs import replace
 
 from gateway._native import Taken
 from gateway.base.core.record import CostBasis, DoneFrame, NextFrame, OpenFrame, Outcome
@@ -188,9 +187,9 @@ def write_done(
         ex.queued_ms,
         ex.shed or UNSET,
         deployment.provider.account.name if deployment and deployment.provider.account else UNSET,
+        ex.shadow_of or UNSET,
+        ex.compared or UNSET,
     )
-    if ex.shadow_of:
-        frame = replace(frame, shadow_of=ex.shadow_of, compared=ex.compared or UNSET)
     recorder.write_done(_encode(frame))
     _settle_hold(ex, recorder, cost)
     if ex.course is not None:
@@ -234,6 +233,13 @@ def let_go(ex: Exchange) -> None:
         ex.taken = None
     if ex.quota is not None:
         ex.quota.cancel()
+        ex.quota = None
+
+
+def count_quota(ex: Exchange) -> None:
+    """An attempt has failed that was sent: it counts as a request in the quota of its deployment, and is open no more."""
+    if ex.quota is not None:
+        ex.quota.settle(0, 0)
         ex.quota = None
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from gateway.base.core.errors import GatewayError
 from gateway.dataplane.flow.course import Course
-from gateway.dataplane.flow.exchange import Exchange, Headers
+from gateway.dataplane.flow.exchange import Exchange, NobodysReply
 from gateway.dataplane.flow.settle import let_go
 
 if TYPE_CHECKING:
@@ -21,27 +21,6 @@ if TYPE_CHECKING:
 
 _MOST_OPEN = 16
 """In one worker: a shadow whose model is slow must not take the place of what people wait for."""
-
-
-class Nobody:
-    """The `Reply` of a shadow: it takes whatever comes at once."""
-
-    is_waiting = True
-
-    def __init__(self) -> None:
-        self.on_sent: Callable[[int], None] | None = None
-
-    def whole(self, status: int, headers: Headers, body: bytes) -> None: ...
-
-    def start(self, status: int, headers: Headers) -> None: ...
-
-    def write(self, data: bytes) -> None:
-        if self.on_sent is not None:
-            self.on_sent(len(data))
-
-    def finish(self) -> None: ...
-
-    def watch(self, on_left: Callable[[], None]) -> None: ...
 
 
 class Shadows:
@@ -62,7 +41,7 @@ class Shadows:
         shadow = copy(ex)
         shadow.request_id = pipeline.new_id()
         shadow.shadow_of = ex.request_id
-        shadow.reply, shadow.hops = Nobody(), []
+        shadow.reply, shadow.hops = NobodysReply(), []
         shadow.course = shadow.attempt = shadow.waits_for = shadow.waiter = None
         shadow.session_id, shadow.session_basis, shadow.turn_id = "", "none", ""
         shadow.is_watched = True

@@ -12,13 +12,12 @@ from gateway.base.core.plan import Deployment, Provider, provider_called
 from gateway.base.storage.board import Board, board_key
 from gateway.dataplane.flow.assemble import Policy
 from gateway.dataplane.flow.exchange import Exchange
+from gateway.dataplane.flow.places import KEPT_MS
 from gateway.dataplane.flow.route import Route
 from gateway.dataplane.flow.session import conversation_of
 from gateway.dataplane.flow.translate import origin_of, seals_of
 from gateway.dataplane.wire import concerns_thoughts, holds_thoughts, maker_of_last
 
-KEPT_MS = 6 * 3_600_000
-"""How long what a session did is remembered, after its last turn."""
 _NAME_BITS = 31
 _NAME = (1 << _NAME_BITS) - 1
 _COUNT_BITS = 16

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from gateway.base.config import ConfigError, KeyConfig
 from gateway.base.core.principal import Grant
-from gateway.base.storage import KeyFeed, hint_of
+from gateway.base.storage import KeyFeed, derived_key, hint_of
 from gateway.dataplane.identity import refusal
 from gateway.dataplane.identity.chatgpt import claimed_account
 from gateway.dataplane.identity.entry import BadFieldError, Entry, from_config, is_inside
@@ -68,8 +68,8 @@ class Identity:
             self._accounts[key.chatgpt_account] = entry
 
     def derived_key(self, purpose: str) -> bytes:
-        """32 bytes for another purpose, from the server secret that keys the hashes; the same on every node that shares it."""
-        return self._digest("\0" + purpose)  # no key that a client can present begins so
+        """See `base.storage.derived_key`."""
+        return derived_key(self._digest, purpose)
 
     def identify(self, presented: str | None, chatgpt_account: str | None, client_ip: str, now_ms: int) -> Grant:
         """The Grant of the key in `presented`, or that of a ChatGPT login (then with `passes_bearer`).

@@ -5,7 +5,8 @@ The only room that opens sockets to providers. A `Handler` gets the completions 
 
 import asyncio
 import traceback
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 from gateway import _native
 from gateway.base.config import TimeoutsConfig
@@ -144,6 +145,27 @@ class UpstreamClient:
                 handlers.pop(item[0], None)
                 self._native.cancel(item[0])
                 _tell_bug(handler, exc)
+
+
+_Way = TypeVar("_Way")
+
+
+class Clients(dict[_Way, UpstreamClient]):
+    """One client for each way to connect, made when it is first asked for."""
+
+    def __init__(self, make: Callable[[_Way], UpstreamClient]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, way: _Way) -> UpstreamClient:
+        """The new client."""
+        made = self[way] = self._make(way)
+        return made
+
+    def close(self) -> None:
+        """Stop them all."""
+        for client in self.values():
+            client.close()
 
 
 def _tell_bug(handler: Handler, exc: Exception) -> None:

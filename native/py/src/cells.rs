@@ -2,6 +2,8 @@
 //!
 //! Frozen, so that no call pays for a borrow. Whoever changes one holds the GIL: a load and a store need not be one step.
 
+use pyo3::prelude::*;
+use pyo3::types::PyList;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 
 /// An i64. What is added stops at its ends.
@@ -24,6 +26,11 @@ impl Int {
     pub fn sub(&self, less: i64) {
         self.set(self.get().saturating_sub(less));
     }
+
+    /// A moving average: a sixteenth of the way towards `value`, rounded down.
+    pub fn approach(&self, value: i64) {
+        self.add(value.saturating_sub(self.get()) >> 4);
+    }
 }
 
 #[derive(Default)]
@@ -36,6 +43,15 @@ impl Flag {
 
     pub fn set(&self, value: bool) {
         self.0.store(value, Relaxed);
+    }
+
+    /// Put `who`, whose flag this is, on a list once.
+    pub fn note(&self, who: &Bound<'_, PyAny>, list: &Py<PyList>) -> PyResult<()> {
+        if self.get() {
+            return Ok(());
+        }
+        self.set(true);
+        list.bind(who.py()).append(who)
     }
 }
 

@@ -6,8 +6,6 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::cells::{Flag, Int, Moment, cell_class};
 
-/// The learned mean and deviation move by a sixteenth with each exchange.
-const WEIGHT_BITS: u32 = 4;
 const DEVIATIONS: i64 = 4;
 
 /// In nano-USD. `stage` holds from `stage_from` until `stage_to` are spent by all, before the moment `stage_until_ms`.
@@ -107,19 +105,6 @@ impl LeaseGroup {
     fn all(&self) -> impl Iterator<Item = &Lease> {
         self.hard.iter().chain(&self.soft).map(Py::get)
     }
-
-    fn learned(&self, cost_nusd: i64) {
-        let mean = self.mean.get();
-        if mean == 0 {
-            self.mean.set(cost_nusd);
-            self.deviation.set(cost_nusd >> 1);
-            return;
-        }
-        let off = cost_nusd.saturating_sub(mean);
-        self.mean.add(off >> WEIGHT_BITS);
-        let deviation = self.deviation.get();
-        self.deviation.add(off.saturating_abs().saturating_sub(deviation) >> WEIGHT_BITS);
-    }
 }
 
 #[pymethods]
@@ -199,16 +184,18 @@ impl LeaseGroup {
     }
 
     fn learn(&self, cost_nusd: i64) {
-        self.learned(cost_nusd);
+        let mean = self.mean.get();
+        if mean == 0 {
+            self.mean.set(cost_nusd);
+            self.deviation.set(cost_nusd >> 1);
+            return;
+        }
+        self.mean.approach(cost_nusd);
+        self.deviation.approach(cost_nusd.saturating_sub(mean).saturating_abs());
     }
 
     fn touch(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let group = slf.get();
-        if group.is_touched.get() {
-            return Ok(());
-        }
-        group.is_touched.set(true);
-        group.tally.get().touched.bind(slf.py()).append(slf)
+        slf.get().is_touched.note(slf, &slf.get().tally.get().touched)
     }
 }
 
@@ -243,7 +230,7 @@ impl Hold {
             if group.tally.get().generation.get() != group.generation {
                 return Ok(false);
             }
-            group.learned(cost_nusd);
+            group.learn(cost_nusd);
         }
         group.settle(self.hard_nusd, self.soft_nusd, cost_nusd);
         group.hard.iter().for_each(|lease| lease.get().dry_until.set(0.0));

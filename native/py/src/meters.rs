@@ -15,8 +15,6 @@ const NAMES: [&str; KINDS + 1] = ["requests", "tokens", "input-tokens", "output-
 /// `requests`, `tokens`, `input_tokens`, `output_tokens`: the units of a meter. Gauges count `concurrency`.
 const KINDS: usize = 4;
 type Units = [i64; KINDS];
-/// A turn moves the usual output by a sixteenth.
-const WEIGHT_BITS: u32 = 4;
 
 /// Units a minute.
 #[pyclass(frozen, subclass, module = "gateway._native")]
@@ -178,12 +176,7 @@ impl MeterGroup {
     }
 
     fn touch(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let group = slf.get();
-        if group.is_touched.get() {
-            return Ok(());
-        }
-        group.is_touched.set(true);
-        group.touched.bind(slf.py()).append(slf)
+        slf.get().is_touched.note(slf, &slf.get().touched)
     }
 
     #[pyo3(signature = (prompt_tokens, max_output_tokens, *, is_retry))]
@@ -279,8 +272,7 @@ impl Taken {
     fn settle(&self, py: Python<'_>, prompt_tokens: i64, output_tokens: i64) -> PyResult<()> {
         let (group, [_, tokens, prompt, output]) = (self.limits.get(), self.needs);
         if output_tokens != 0 {
-            let off = output_tokens.saturating_sub(group.output_tokens.get());
-            group.output_tokens.add(off >> WEIGHT_BITS);
+            group.output_tokens.approach(output_tokens);
         }
         let more = |held: i64, used: i64| held.saturating_sub(used);
         let used = prompt_tokens.saturating_add(output_tokens);

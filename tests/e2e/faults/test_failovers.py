@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,20 +21,6 @@ _WHOLE = json_answer(
 _GEMINI, _BACKUP = "gemini/gemini-2.5-flash", "lab/backup"
 _PICTURE = {"type": "image_url", "image_url": {"url": "http://127.0.0.1:9/private.png"}}
 """Nobody may fetch it, so no provider that wants pictures inside the request can be asked."""
-
-
-@pytest.fixture
-def first() -> Iterator[FakeUpstream]:
-    made = FakeUpstream()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def second() -> Iterator[FakeUpstream]:
-    made = FakeUpstream()
-    yield made
-    made.close()
 
 
 def _gateway(first: FakeUpstream, second: FakeUpstream, place: Path, *chain: str) -> Gateway:
