@@ -62,10 +62,11 @@ def test_a_race_that_a_budget_sends_to_one_model_asks_it_once(
     cheap = "lab/cheap"
     first.default, second.default = CHAT_WHOLE, WHOLE
     made = config(first, second)
+    made["server"]["workers"] = 1  # what one worker spent is news to the others a moment later
     made["models"]["prices"][cheap] = {"input_per_mtok": 0.1, "output_per_mtok": 1}
     made["providers"]["lab"] = {"api_key": "none", "base_url": f"{first.url}/v1", "dialect": "openai.chat"}
     made["budgets"] = {
-        "keys": {"alice": {"limit": 0.0001, "stages": {"pause": "off"}, "downgrade": {"cascade": [A, B, cheap]}}}
+        "keys": {"alice": {"limit": 0.00001, "stages": {"pause": "off"}, "downgrade": {"cascade": [A, B, cheap]}}}
     }
     with Gateway(tmp_path, made) as gateway:
         assert ask(gateway, stream=False).status_code == 200
