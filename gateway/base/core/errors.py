@@ -70,6 +70,13 @@ class ModelForbidden(ClientFault):
     status = 403
 
 
+class GuardrailBlocked(ClientFault):
+    """A guardrail refused the request or ended the answer; details name its scanner, rule and place, never what it found."""
+
+    code = "guardrail_blocked"
+    status = 400
+
+
 class UnpricedModel(ClientFault):
     """The catalogue has no price and policy does not allow the model by name."""
 

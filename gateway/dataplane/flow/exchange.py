@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gateway.dataplane.flow.assemble import Policy
     from gateway.dataplane.flow.course import Course
     from gateway.dataplane.flow.thoughts import Thoughts
+    from gateway.dataplane.guard.inspection import Inspection
 
 Headers = list[tuple[str, str]]
 _GONE: Any = None
@@ -157,6 +158,8 @@ class Exchange(Struct, eq=False):
     """The request id of the exchange that it mirrors."""
     compared: "dict[str, str | int | float] | None" = None
     """How that one went, once it has ended."""
+    inspection: "Inspection | None" = None
+    """What the guard found; None: it has not run."""
     request_bytes: int = 0
     response_bytes: int = 0
     counted_bytes: int = 0

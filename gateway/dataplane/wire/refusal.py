@@ -18,6 +18,7 @@ from gateway.base.core.errors import (
     BudgetUnproven,
     CredentialRejected,
     GatewayError,
+    GuardrailBlocked,
     KeyRejected,
     ModelForbidden,
     Overloaded,
@@ -58,6 +59,7 @@ FORMS: dict[tuple[Family, type[GatewayError]], Form] = {
     ("codex", KeyRejected): Form(403, "invalid_request_error", _HOOK),
     ("codex", ModelForbidden): Form(403, "invalid_request_error", _HOOK),
     ("codex", UnpricedModel): Form(403, "invalid_request_error", _HOOK),
+    ("codex", GuardrailBlocked): Form(403, "invalid_request_error", _HOOK),
     ("codex", UnknownModel): Form(404, "invalid_request_error", _NOT_FOUND),
     ("codex", BadRequest): Form(400, "invalid_request_error", "invalid_prompt"),
     ("codex", Unsupported): Form(400, "invalid_request_error", "invalid_prompt"),
@@ -85,12 +87,14 @@ FORMS: dict[tuple[Family, type[GatewayError]], Form] = {
     ("claude_code", UnknownModel): Form(400, "invalid_request_error", "unknown_model"),
     # 413 makes it show its own text
     ("claude_code", BodyTooLarge): Form(400, "invalid_request_error", "body_too_large"),
+    ("gemini_cli", GuardrailBlocked): Form(403, "permission_error", "guardrail_blocked"),
     ("gemini_cli", KeyRejected): Form(403, "authentication_error", "key_rejected"),
     # 404 makes it ask which other model to go on with
     ("gemini_cli", UnknownModel): Form(400, "invalid_request_error", "unknown_model"),
     ("sdk", KeyRejected): Form(401, "authentication_error", "invalid_api_key", _STOP),
     ("sdk", ModelForbidden): Form(403, "permission_error", "model_forbidden", _STOP),
     ("sdk", UnpricedModel): Form(403, "permission_error", "unpriced_model", _STOP),
+    ("sdk", GuardrailBlocked): Form(400, "invalid_request_error", "guardrail_blocked", _STOP),
     ("sdk", UnknownModel): Form(404, "invalid_request_error", "model_not_found", _STOP),
     ("sdk", BodyTimeout): Form(408, "invalid_request_error", "body_timeout", _STOP),
 }

@@ -9,6 +9,15 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from gateway.base.config.schema.budgets import AccountConfig, BudgetsConfig, CapConfig, DowngradeConfig, StagesConfig
+from gateway.base.config.schema.guardrails import (
+    AnswersConfig,
+    GuardrailsConfig,
+    InjectionConfig,
+    PiiConfig,
+    QuarantineConfig,
+    SecretsConfig,
+    ToolCallsConfig,
+)
 from gateway.base.config.schema.keys import KeyConfig
 from gateway.base.config.schema.models import ModelsConfig, PriceConfig, UnpricedConfig
 from gateway.base.config.schema.providers import DeploymentConfig, Dialect, ProbeConfig, ProviderConfig
@@ -34,6 +43,7 @@ class GatewayConfig(Config, frozen=True):
     keys: dict[str, KeyConfig] = field(default_factory=dict)
     budgets: BudgetsConfig = field(default_factory=BudgetsConfig)
     routing: Annotated[dict[str, BlockConfig], Meta(description="Block → how it chooses")] = field(default_factory=dict)
+    guardrails: GuardrailsConfig = field(default_factory=GuardrailsConfig)
     storage: StorageConfig = field(default_factory=StorageConfig)
     translation: Annotated[
         Literal["report", "strict"],
@@ -44,13 +54,14 @@ class GatewayConfig(Config, frozen=True):
     ] = "report"
 
 
-NOT_SERVED_YET = ("guardrails", "alerts", "cache", "telemetry")
+NOT_SERVED_YET = ("alerts", "cache", "telemetry")
 """Sections of SPEC §11 that later versions serve; refused by name until then."""
 
 __all__ = [
     "NOT_SERVED_YET",
     "AccountConfig",
     "AdminConfig",
+    "AnswersConfig",
     "BlockConfig",
     "BudgetsConfig",
     "CandidateConfig",
@@ -59,19 +70,25 @@ __all__ = [
     "Dialect",
     "DowngradeConfig",
     "GatewayConfig",
+    "GuardrailsConfig",
+    "InjectionConfig",
     "JournalConfig",
     "KeyConfig",
     "LimitsConfig",
     "ModelsConfig",
+    "PiiConfig",
     "PriceConfig",
     "ProbeConfig",
     "ProviderConfig",
+    "QuarantineConfig",
     "RuleConfig",
+    "SecretsConfig",
     "ServerConfig",
     "SplitConfig",
     "StagesConfig",
     "StorageConfig",
     "TimeoutsConfig",
     "TlsConfig",
+    "ToolCallsConfig",
     "UnpricedConfig",
 ]
