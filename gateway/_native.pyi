@@ -21,10 +21,12 @@ __all__ = [
     "Meter",
     "MeterGroup",
     "Needles",
+    "Reach",
     "Sealer",
     "Taken",
     "Tally",
     "TextMemo",
+    "TextReach",
     "TextView",
     "Upstream",
     "__version__",
@@ -188,6 +190,48 @@ class Needles:
 
     def any_in(self, data: bytes) -> bool:
         """Whether any of them is in `data`."""
+
+@final
+class Reach:
+    """How far a request can go; `output_tokens` is per choice: the client's limit (`is_clients`), else what the model can write, where
+    that is known (`is_known`). `is_odd`: its bytes hold a needle, so it may be more than text. `text_nusd`: its upper bound, if it is not."""
+
+    prompt_tokens: int
+    output_tokens: int
+    is_clients: bool
+    is_known: bool
+    choices: int
+    service_tier: str
+    searches: int
+    is_odd: bool
+    text_nusd: int
+
+    def widened(self, prompt_tokens: int, choices: int, service_tier: str, searches: int) -> Reach:
+        """Of a request that is more than text, from what it were if it was not."""
+
+    def most_output(self, limit: int) -> int:
+        """Output tokens of all choices, with `limit` for each; 0: as many as it can."""
+
+@final
+class TextReach:
+    """What a request of text to one deployment can come to, by its bytes."""
+
+    def __new__(
+        cls,
+        odd: Needles,
+        *,
+        input_pusd: int,
+        output_pusd: int,
+        request_nusd: int,
+        template_tokens: int,
+        window_tokens: int,
+        most_output_tokens: int,
+        unknown_output_tokens: int,
+    ) -> Self:
+        """`window_tokens` and `most_output_tokens` are 0 where they are not known."""
+
+    def of(self, body: bytes, asked: int, has_output: bool) -> Reach:
+        """`asked` is the client's output limit; 0: none. One beyond 2^32 counts as that many."""
 
 def decompress(data: bytes, encoding: str, limit: int) -> bytes:
     """Undo a `Content-Encoding`: `zstd` (frames may follow each other), `gzip` (members too) or `deflate` (zlib or raw).
@@ -410,16 +454,17 @@ class MeterGroup:
 class Taken:
     """What one exchange has taken of a group (`limits`), until it is settled."""
 
-    def __new__(cls, limits: MeterGroup, needs: tuple[int, int, int, int]) -> Self:
-        """Of what was taken already; touches the group."""
+    def __new__(cls, limits: MeterGroup, needs: tuple[int, int, int, int], now: float) -> Self:
+        """Of what was taken at `now` (`perf_counter()` seconds); touches the group."""
 
     @property
     def limits(self) -> Any: ...
     def settle(self, prompt_tokens: int, output_tokens: int) -> None:
         """Correct the guess by what was counted, learn the output unless 0, close the gauges and touch. Once."""
 
-    def cancel(self) -> None:
-        """Nothing was sent: all of it goes back."""
+    def cancel(self, now: float | None = None) -> None:
+        """All of it goes back. With `now`, only the gauges of what was held for over a quarter of a second: in the store it has drained, and
+        would come on top of a full limit."""
 
 _Tap: TypeAlias = Literal[
     "none", "openai.responses", "openai.chat", "anthropic.messages", "gemini.generate", "bedrock.converse"

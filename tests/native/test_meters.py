@@ -378,14 +378,23 @@ def test_what_was_never_sent_goes_back_whole() -> None:
     taken.cancel()
     assert (meter.have, gauge.in_use, group.output_tokens) == (9, 0, 0)
     assert group.take(1, 9, 0, 0, 7.0)
-    _native.Taken(group, (1, 9, 9, 0)).cancel()  # of what was taken otherwise
+    _native.Taken(group, (1, 9, 9, 0), 7.0).cancel()  # of what was taken otherwise
     assert (meter.have, gauge.in_use, group.is_touched) == (9, 0, True)
+
+
+@pytest.mark.parametrize(("after_s", "left"), [(0.2, 9), (0.3, 0)])
+def test_what_was_held_for_long_has_drained_in_the_store(after_s: float, left: int) -> None:
+    meter, gauge = _made(_native.Meter, {"have": 9}), _made(_native.Gauge, {"granted": 1})
+    taken = _native.MeterGroup([(meter, 1)], [gauge]).take_turn(9, 0, False, 7.0)
+    assert taken is not None
+    taken.cancel(7.0 + after_s)
+    assert (meter.have, gauge.in_use) == (left, 0)
 
 
 def test_a_failure_says_nothing_of_the_usual_output() -> None:
     group = _native.MeterGroup([], [])
     group.output_tokens = 500
-    _native.Taken(group, (1, 0, 0, 0)).settle(10, 0)
+    _native.Taken(group, (1, 0, 0, 0), 7.0).settle(10, 0)
     assert group.output_tokens == 500
 
 

@@ -1,14 +1,13 @@
 """Money on the road: what a request may cost, what is left, what is held until it is settled."""
 
+from gateway._native import Reach
 from gateway.dataplane.budget.bound import (
     LEAST_OUTPUT_TOKENS,
-    Reach,
     bound_nusd,
-    is_more_than_text,
     payable_tokens,
     quick_bound_nusd,
     reach_of,
-    reach_of_text,
+    text_reach,
 )
 from gateway.dataplane.budget.bucket import Bucket, Stage
 from gateway.dataplane.budget.charge import Charge
@@ -31,10 +30,9 @@ __all__ = [
     "Wallet",
     "bound_nusd",
     "exhausted",
-    "is_more_than_text",
     "payable_tokens",
     "quick_bound_nusd",
     "reach_of",
-    "reach_of_text",
     "spent_out",
+    "text_reach",
 ]

@@ -5,14 +5,12 @@ count by size classes instead of their base64; whatever the body only names (fil
 context window. Output: the limit that the client gave, the model's own, or one that we set; times the choices asked for.
 """
 
-from msgspec.structs import replace
-
 from gateway import _native
+from gateway._native import Reach, TextReach
 from gateway.base.core.errors import GatewayError
 from gateway.base.core.plan import Deployment
 from gateway.base.core.price import upper_bound_nusd
-from gateway.base.core.struct import Record
-from gateway.dataplane.wire import CODECS, PathSays, Peek
+from gateway.dataplane.wire import CODECS, PathSays
 from gateway.dataplane.wire.canon import Media, Opaque, Turn
 from gateway.dataplane.wire.fields import encode
 
@@ -39,36 +37,19 @@ LEAST_OUTPUT_TOKENS = 256
 """With less an agent can do nothing: then the request is refused instead."""
 
 
-class Reach(Record, frozen=True):
-    """How far a request can go. `output_tokens` is per choice: the client's limit (`is_clients`), else what the model can write, where that
-    is known (`is_known`)."""
-
-    prompt_tokens: int
-    output_tokens: int
-    is_clients: bool
-    is_known: bool
-    choices: int = 1
-    service_tier: str = ""
-    searches: int = 0
-
-
-def reach_of_text(peeked: Peek, deployment: Deployment, *, has_output: bool) -> Reach:
-    """The reach of a request whose bytes are text and ask for one answer."""
-    price, asked = deployment.price, peeked.max_output_tokens
-    window, most = (price.context_window_tokens, price.max_output_tokens) if price else (0, 0)
-    tokens = len(peeked.body) + _TEMPLATE_TOKENS
-    if window and tokens > window:
-        tokens = window
-    if not has_output:
-        return Reach(tokens, 0, is_clients=True, is_known=True)
-    if asked:
-        return Reach(tokens, asked if asked < most or not most else most, is_clients=True, is_known=True)
-    return Reach(tokens, most or _UNKNOWN_OUTPUT_TOKENS, is_clients=False, is_known=most > 0)
-
-
-def is_more_than_text(body: bytes) -> bool:
-    """Whether a request may name media, stored text, several answers or searches: then `reach_of` has to look."""
-    return _ODD.any_in(body)
+def text_reach(deployment: Deployment) -> TextReach:
+    """What requests of text to a deployment can come to. Without a price they cost nothing."""
+    price, bound = deployment.price, deployment.bound
+    return TextReach(
+        _ODD,
+        input_pusd=bound.input_pusd if bound else 0,
+        output_pusd=bound.output_pusd if bound else 0,
+        request_nusd=bound.request_nusd if bound else 0,
+        template_tokens=_TEMPLATE_TOKENS,
+        window_tokens=price.context_window_tokens if price else 0,
+        most_output_tokens=price.max_output_tokens if price else 0,
+        unknown_output_tokens=_UNKNOWN_OUTPUT_TOKENS,
+    )
 
 
 def reach_of(text: Reach, body: bytes, dialect: str, path: PathSays, deployment: Deployment, vendor: str) -> Reach:
@@ -80,12 +61,11 @@ def reach_of(text: Reach, body: bytes, dialect: str, path: PathSays, deployment:
         prompt = window or text.prompt_tokens
     else:
         prompt = _prompt_tokens(body, dialect, path, vendor, window)
-    return replace(
-        text,
-        prompt_tokens=prompt,
-        choices=_count(n) if dialect == "openai.chat" else _count(_member(config, b"candidateCount")),
-        service_tier=tier[1:-1].decode("utf-8", "replace") if tier[:1] == b'"' else "",
-        searches=_MOST_SEARCHES if any(mark in body for mark in _SEARCHES) else 0,
+    return text.widened(
+        prompt,
+        _count(n) if dialect == "openai.chat" else _count(_member(config, b"candidateCount")),
+        tier[1:-1].decode("utf-8", "replace") if tier[:1] == b'"' else "",
+        _MOST_SEARCHES if any(mark in body for mark in _SEARCHES) else 0,
     )
 
 
@@ -94,7 +74,7 @@ def quick_bound_nusd(reach: Reach, deployment: Deployment) -> int:
     bound = deployment.bound
     if reach.service_tier or reach.searches or bound is None:
         return bound_nusd(reach, deployment, reach.output_tokens)
-    return bound.nusd(reach.prompt_tokens, reach.output_tokens * reach.choices)
+    return bound.nusd(reach.prompt_tokens, reach.most_output(0))
 
 
 def bound_nusd(reach: Reach, deployment: Deployment, output_tokens: int) -> int:

@@ -8,9 +8,9 @@ from gateway.dataplane.budget.bucket import Bucket, Stage
 
 class Charge(_native.LeaseGroup):
     """Made once per (grant, deployment) and period. `hard` buckets pay from leases; `soft` ones refuse by what is spent, and know
-    what is held only to tell it. `is_known`: the store has been asked about each."""
+    what is held only to tell it. `is_known`: the store has been asked about each. `text`: what text to the deployment can come to, once asked."""
 
-    __slots__ = ("buckets", "hard", "is_known", "soft", "until_ms")
+    __slots__ = ("buckets", "hard", "is_known", "soft", "text", "until_ms")
 
     def __new__(cls, buckets: tuple[Bucket, ...], until_ms: int, tally: _native.Tally) -> Self:
         """Of the policy in force."""
@@ -19,6 +19,7 @@ class Charge(_native.LeaseGroup):
         charge = super().__new__(cls, hard, soft, tally)
         charge.buckets, charge.hard, charge.soft, charge.until_ms = buckets, hard, soft, until_ms
         charge.is_known = all(bucket.synced_at for bucket in buckets)
+        charge.text = None
         return charge
 
     buckets: tuple[Bucket, ...]
@@ -26,6 +27,7 @@ class Charge(_native.LeaseGroup):
     soft: tuple[Bucket, ...]
     is_known: bool
     until_ms: int
+    text: _native.TextReach | None
 
     def stage_at(self, now_ms: int) -> Stage:
         """The worst stage of its buckets."""

@@ -22,12 +22,11 @@ from gateway.dataplane.budget import (
     Stage,
     Wallet,
     bound_nusd,
-    is_more_than_text,
     payable_tokens,
     quick_bound_nusd,
     reach_of,
-    reach_of_text,
     spent_out,
+    text_reach,
 )
 from gateway.dataplane.flow.exchange import Exchange
 from gateway.dataplane.flow.route import Route
@@ -134,7 +133,7 @@ def pace(ex: Exchange, rates: Rates, peeked: Peek) -> Coroutine[None, None, None
 async def _queue(ex: Exchange, rates: Rates, limits: Limits, needs: Needs) -> None:
     policy = ex.policy
     ex.queued_ms = await rates.obtain(limits, needs, policy.queue_ms, policy.queue_requests)
-    ex.taken = Taken(limits, needs)
+    ex.taken = Taken(limits, needs, perf_counter())
 
 
 def hold(
@@ -152,12 +151,16 @@ def hold(
     if not charge.hard:
         ex.hold = charge.hold(0, expected)
         return None
-    reach = reach_of_text(peeked, deployment, has_output=route.resource not in _WITHOUT_OUTPUT)
-    if is_more_than_text(peeked.body):
+    text = charge.text
+    if text is None:
+        text = charge.text = text_reach(deployment)
+    reach = text.of(peeked.body, peeked.max_output_tokens, route.resource not in _WITHOUT_OUTPUT)
+    most_nusd = reach.text_nusd
+    if reach.is_odd:
         path, vendor = PathSays(route.model, route.is_stream), vendor_of(deployment.provider.name, deployment.model)
         reach = reach_of(reach, peeked.body, route.dialect.name, path, deployment, vendor)
-    bound = quick_bound_nusd(reach, deployment) + sunk
-    ex.hold = charge.hold(bound, expected)
+        most_nusd = quick_bound_nusd(reach, deployment)
+    ex.hold = charge.hold(most_nusd + sunk, expected)
     if ex.hold is not None:
         ex.reach = reach
         if not reach.is_known:

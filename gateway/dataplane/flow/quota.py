@@ -39,7 +39,7 @@ async def _ask(ex: Exchange, rates: Rates, deployment: Deployment, limits: Limit
         if error.details["kind"] == "concurrency" and now > limits.dry_until:
             limits.dry_needs, limits.dry_until = (0, 0, 0, 0), now + _FULL_S
         raise _used_up(deployment, error) from None
-    ex.quota = Taken(limits, needs)
+    ex.quota = Taken(limits, needs, perf_counter())
 
 
 def _used_up(deployment: Deployment, error: RateLimited) -> RateLimited:

@@ -29,7 +29,7 @@ from gateway.dataplane.flow.gather import Gather
 from gateway.dataplane.flow.headers import stamp, stream_headers
 from gateway.dataplane.flow.held import flush, moves, moves_body, moves_end, released
 from gateway.dataplane.flow.leftover import LONGEST_S, MOMENT_S, Leftover
-from gateway.dataplane.flow.settle import NOTHING, Spend, cost_of, estimated_usage, most_output_tokens, write_done
+from gateway.dataplane.flow.settle import NOTHING, Spend, cost_of, estimated_usage, write_done
 from gateway.dataplane.upstream import Captures, Headers, UpstreamClient, for_client
 from gateway.dataplane.wire import CODECS, DIALECTS, provider_error
 from gateway.dataplane.wire.anthropic_messages import ANTHROPIC_MESSAGES
@@ -85,7 +85,7 @@ class Relay:
         """What of a stream says nothing yet, for as long as another deployment may answer in its place; None: all goes on at once."""
         self.head: tuple[int, Headers] | None = None
         """Status and headers that are held back with it."""
-        self.events_left = _FRAME_EVENTS + most_output_tokens(ex) if ex.reach is not None else 0
+        self.events_left = _FRAME_EVENTS + ex.reach.most_output(ex.output_limit) if ex.reach is not None else 0
         """Events after which a provider has gone past the output that a hard budget can pay for; 0: not counted."""
 
     # === the provider's completions ===

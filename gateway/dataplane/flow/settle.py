@@ -93,7 +93,7 @@ def estimated_usage(ex: Exchange, seen: Usage | None, delta_events: int, delta_b
 
 def most_output_tokens(ex: Exchange) -> int:
     """What the provider may write under a hard budget."""
-    return (ex.output_limit or ex.reach.output_tokens) * ex.reach.choices if ex.reach is not None else 0
+    return ex.reach.most_output(ex.output_limit) if ex.reach is not None else 0
 
 
 def cost_of(ex: Exchange, usage: Usage, answered: str = "") -> int:
@@ -246,7 +246,7 @@ def count_quota(ex: Exchange) -> None:
 def _settle_rates(taken: Taken, outcome: Outcome, usage: Usage) -> None:
     """What was refused on a later stage has taken nothing."""
     if outcome == "refused":
-        taken.cancel()
+        taken.cancel(perf_counter())
     else:
         taken.settle(usage.prompt_tokens(), usage.output_tokens)
 

@@ -12,6 +12,7 @@ mod json;
 mod leases;
 mod meters;
 mod needles;
+mod reach;
 mod seal;
 mod text_view;
 mod upstream;
@@ -39,6 +40,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<upstream::Upstream>()?;
     text_view::add_to(module)?;
     module.add_class::<needles::Needles>()?;
+    module.add_class::<reach::Reach>()?;
+    module.add_class::<reach::TextReach>()?;
     module.add_class::<leases::Lease>()?;
     module.add_class::<leases::Tally>()?;
     module.add_class::<leases::LeaseGroup>()?;

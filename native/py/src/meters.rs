@@ -10,6 +10,8 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::cells::{Flag, Int, Moment, cell_class};
 
+/// How long units may be held and yet be given back: later they have drained in the store.
+const HELD_S: f64 = 0.25;
 const PREFIX: &str = "x-ratelimit-";
 const NAMES: [&str; KINDS + 1] = ["requests", "tokens", "input-tokens", "output-tokens", "concurrency"];
 /// `requests`, `tokens`, `input_tokens`, `output_tokens`: the units of a meter. Gauges count `concurrency`.
@@ -201,7 +203,7 @@ impl MeterGroup {
             return Ok(None);
         }
         Self::touch(slf)?;
-        Ok(Some(Taken { limits: slf.clone().unbind(), needs }))
+        Ok(Some(Taken { limits: slf.clone().unbind(), needs, at: now }))
     }
 
     fn force(&self, requests: i64, tokens: i64, input_tokens: i64, output_tokens: i64) {
@@ -250,14 +252,15 @@ impl MeterGroup {
 pub struct Taken {
     limits: Py<MeterGroup>,
     needs: Units,
+    at: f64,
 }
 
 #[pymethods]
 impl Taken {
     #[new]
-    fn new(limits: Bound<'_, MeterGroup>, needs: (i64, i64, i64, i64)) -> PyResult<Self> {
+    fn new(limits: Bound<'_, MeterGroup>, needs: (i64, i64, i64, i64), now: f64) -> PyResult<Self> {
         MeterGroup::touch(&limits)?;
-        Ok(Self { limits: limits.unbind(), needs: needs.into() })
+        Ok(Self { limits: limits.unbind(), needs: needs.into(), at: now })
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -280,8 +283,10 @@ impl Taken {
         MeterGroup::touch(self.limits.bind(py))
     }
 
-    fn cancel(&self, py: Python<'_>) -> PyResult<()> {
-        self.limits.get().add(self.needs, -1);
+    #[pyo3(signature = (now = None))]
+    fn cancel(&self, py: Python<'_>, now: Option<f64>) -> PyResult<()> {
+        let units = if now.is_none_or(|now| now - self.at < HELD_S) { self.needs } else { [0; KINDS] };
+        self.limits.get().add(units, -1);
         MeterGroup::touch(self.limits.bind(py))
     }
 }

@@ -7,6 +7,12 @@ use pyo3::prelude::*;
 #[pyclass(frozen, module = "gateway._native")]
 pub(crate) struct Needles(AhoCorasick);
 
+impl Needles {
+    pub(crate) fn is_in(&self, data: &[u8]) -> bool {
+        self.0.is_match(data)
+    }
+}
+
 #[pymethods]
 impl Needles {
     #[new]
@@ -18,6 +24,6 @@ impl Needles {
 
     /// Whether any of them is in `data`.
     fn any_in(&self, data: &[u8]) -> bool {
-        self.0.is_match(data)
+        self.is_in(data)
     }
 }

@@ -149,4 +149,4 @@ async def took(
     needs = (1, tokens, tokens, 0)
     if limits.waiting or not limits.take(*needs, module.perf_counter()):
         await worker.obtain(limits, needs, queue_ms, queue_requests)
-    return Taken(limits, needs)
+    return Taken(limits, needs, module.perf_counter())

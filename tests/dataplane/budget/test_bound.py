@@ -2,10 +2,12 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.base.core.plan import Deployment, Provider, deployment
 from gateway.base.core.price import Price, Rates, ServiceTier
-from gateway.dataplane.budget import bound_nusd, is_more_than_text, payable_tokens, reach_of, reach_of_text
+from gateway.dataplane.budget import bound_nusd, payable_tokens, quick_bound_nusd, reach_of, text_reach
 from gateway.dataplane.wire import DIALECTS, PathSays
 
 RATES = Rates(input=1_250_000, output=10_000_000, cache_write_5m=1_500_000)
@@ -23,8 +25,8 @@ def at(price: Price | None = PRICE, dialect: str = "openai.responses") -> Deploy
 def reach(body: dict[str, Any], dialect: str = "openai.responses", price: Price | None = PRICE) -> Any:
     peeked = DIALECTS[dialect].peek(json.dumps({"model": "gpt-5", **body}).encode(), 512)
     asked = at(price, dialect)
-    text = reach_of_text(peeked, asked, has_output=True)
-    if not is_more_than_text(peeked.body):
+    text = text_reach(asked).of(peeked.body, peeked.max_output_tokens, True)
+    if not text.is_odd:
         return text
     return reach_of(text, peeked.body, dialect, PathSays("gpt-5"), asked, "openai")
 
@@ -111,3 +113,26 @@ def test_a_body_that_its_codec_refuses_is_still_bounded() -> None:
 
 def test_an_unpriced_model_costs_nothing() -> None:
     assert bound_nusd(reach({"input": "hi"}, price=None), at(None), 1000) == 0
+
+
+@given(
+    size=st.integers(0, 5_000),
+    asked=st.integers(0, 300_000) | st.sampled_from([1 << 32, 10**30]),
+    has_output=st.booleans(),
+    window=st.sampled_from([0, 3_000, 400_000]),
+    most=st.sampled_from([0, 128_000]),
+    priced=st.booleans(),
+)
+def test_the_quick_bound_of_text_is_never_below_the_bound(
+    size: int, asked: int, *, has_output: bool, window: int, most: int, priced: bool
+) -> None:
+    price = Price(RATES, context_window_tokens=window, max_output_tokens=most) if priced else None
+    found = text_reach(at(price)).of(b"x" * size, asked, has_output)
+    tokens = size + 2048
+    known = most if priced else 0
+    assert found.prompt_tokens == (min(tokens, window) if priced and window else tokens)
+    wanted = min(asked or known or 65_536, known or 1 << 32, 1 << 32) if has_output else 0
+    assert (found.output_tokens, found.is_clients) == (wanted, not has_output or asked > 0)
+    assert found.text_nusd >= bound_nusd(found, at(price), found.output_tokens)
+    assert found.text_nusd == quick_bound_nusd(found, at(price))
+    assert not found.is_odd

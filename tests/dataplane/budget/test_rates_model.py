@@ -158,7 +158,7 @@ class Lives(RuleBasedStateMachine):
             taken.settle(tokens, 0)
             self.used_tokens += tokens
         else:
-            taken.cancel()
+            taken.cancel(self.clock.perf_counter())
             self.served.append((self.clock.perf_counter(), model, -1))
 
     @rule(pause_s=st.sampled_from(PAUSES_S))
