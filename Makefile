@@ -96,6 +96,12 @@ soak: dev ## Spend hard caps from 64 clients amid kill -9, on SQLite and on Redi
 	AGENTCC_SOAK=1 $(BIN)/python -m pytest tests/e2e/faults || failed=1; \
 	exit $$failed
 
+.PHONY: fuzz
+fuzz: dev ## Try ten million broken bodies and texts on the guard, in Rust and then in Python; INPUTS=n, ARGS for pytest
+	@AGENTCC_FUZZ_INPUTS=$(INPUTS) $(CARGO) test $(NATIVE) --package agentcc-core --release --locked --quiet --test text_view_mutations -- --nocapture
+	@AGENTCC_FUZZ_INPUTS=$(INPUTS) $(BIN)/python -m pytest -q -s -o faulthandler_timeout=0 tests/fuzz/test_guard.py $(ARGS)
+fuzz: INPUTS ?= 10000000
+
 ##@ Else
 
 .PHONY: clean

@@ -86,8 +86,10 @@ def text_view(body: bytes, dialect: str, memo: TextMemo | None = None, max_depth
     """Every string of a request body, each with what it is. For bodies that `scan_object` has passed.
 
     `dialect`: `openai.responses`, `openai.chat`, `anthropic.messages`, `gemini.generate`, `bedrock.converse`,
-    `openai.completions` or `openai.embeddings`. With the `memo` of an earlier body of the session only what differs is looked
-    at: see `TextView.kept_prefix`; a memo of another dialect, or of a body that begins otherwise, changes nothing.
+    `openai.completions` or `openai.embeddings`. A body is cut into items: the elements of the lists that are members of the
+    request (its conversation, its tools), and its other members, each with its key. With a `memo` only items that it does not
+    know are looked at. (Bare numbers and literals are no items, and no pieces; behind 20,000 items the rest is one.) The GIL is
+    released over 1 MiB.
 
     Each string value is one piece, and so is each key, but for known member names of the dialects and of JSON Schema. What
     need not be scanned is a piece too, of a kind that says so, and only where its value looks the part: `Word` (at most 48
@@ -104,12 +106,24 @@ class TextView:
     @property
     def count(self) -> int: ...
     @property
-    def kept_prefix(self) -> int:
-        """So many bytes at the start are those of the memo's body, and have no pieces here."""
+    def known(self) -> list[tuple[int, object]]:
+        """Where in the body a known item begins, and its note; of those that have one, in order."""
 
     @property
-    def kept_suffix(self) -> int:
-        """The same at the end; they may have moved."""
+    def known_bytes(self) -> int:
+        """The length of all known items. They have no pieces here."""
+
+    @property
+    def tail(self) -> int:
+        """Where what follows the model's last words begins: behind the last element of the conversation that is the model's (its
+        words, thoughts or calls) and has another's element behind it; 0 when there is none. A user's words behind it are new."""
+
+    def item_of(self, offset: int) -> tuple[int, int]:
+        """The new item that a byte of the body is in: its index, and where it begins. Each piece is in one. Raises IndexError."""
+
+    def remember(self, notes: dict[int, object] = ...) -> None:
+        """All new items are known to the memo from now on. `notes`: what was found in an item, by its index; None, or nothing, for
+        the others. An item moves: spans in a note count from its beginning. Raises IndexError. Does nothing without a memo."""
 
     def piece(self, index: int) -> tuple[int, int, int, bool, bool]:
         """(kind, start, end, is_key, is_escaped). The span is the string's inside. Kinds: `dataplane.guard.view.Kind`."""
@@ -118,7 +132,8 @@ class TextView:
         """All, without `is_escaped`."""
 
     def text(self, index: int) -> bytes:
-        """Unescaped UTF-8; a lone surrogate is three bytes (WTF-8)."""
+        """Unescaped UTF-8; a lone surrogate is three bytes (WTF-8). A text that is itself a JSON object or array is unescaped
+        again, and so are the arguments of a call in OpenAI's dialects, good JSON or not."""
 
     def path(self, index: int) -> str:
         """Such as `input[3].content[0].text`. A key that could be a secret is shown as `*`. Walks the body: for findings."""
@@ -127,14 +142,20 @@ class TextView:
         """Where in the body bytes `start` to `end` of the unescaped text stand; an escape that is partly meant is there whole."""
 
     def joined(self, kinds: int = 0xFFFFFFFF, first: int = 0) -> JoinedText:
-        """The texts of the pieces from `first` on whose kind is a bit of `kinds` (1 << kind), for one pass of a scanner."""
-
-    def memo(self, seed: int) -> TextMemo:
-        """What the session's next body is compared with: keyed digests (see `digest`), no text. `seed` is secret."""
+        """The texts of the pieces from `first` on whose kind is a bit of `kinds` (1 << kind), for one pass of a scanner. The GIL
+        is released where the body is over 1 MiB."""
 
 @final
 class TextMemo:
-    """Digests of the raw bytes of a body, one for each member of the request and each element of its conversation."""
+    """The items that were looked at, by keyed digests of their raw bytes, the dialect and the member's name; no text. For many
+    threads and all sessions. At `most_items` the older half is forgotten; what is used stays."""
+
+    def __new__(cls, seed: int, most_items: int) -> Self:
+        """`seed` is secret (0 <= seed < 2**64)."""
+
+    @property
+    def count(self) -> int:
+        """How many items are known, and places where items begin."""
 
 @final
 class JoinedText:

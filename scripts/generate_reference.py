@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import compatibility as matrix
+import guard_matrix
 import msgspec
 from msgspec import Meta, Struct
 
@@ -390,13 +391,21 @@ def compatibility(_: Problems) -> str:
     return _page("Compatibility", source, matrix.page_lines(matrix.load()))
 
 
-# === the pages ===
+# === guardrails by route ===
 
-# === secret rules ===
+
+def guardrails_matrix(_: Problems) -> str:
+    """docs/reference/guardrails-matrix.md. The tests compare its results with their own run."""
+    source = "tests/e2e/guard_results.json and tests/dataplane/guard/positives.json, which tests write"
+    return _page("Guardrails by route", source, guard_matrix.page_lines())
+
+
+# === guardrail rules ===
 
 
 def secret_rules(_problems: Problems) -> str:
-    """Published formats by family, then the names by which the others are known."""
+    """Published formats by family, the names by which the others are known, then the other scanners' rules."""
+    from gateway.dataplane.guard import commands, injection, pii
     from gateway.dataplane.guard.secrets.kinds import cloud, code, llm, services, structure
     from gateway.dataplane.guard.secrets.vendors import VENDORS
 
@@ -407,23 +416,32 @@ def secret_rules(_problems: Problems) -> str:
         "Code, packages, builds": code,
         "Services": services,
     }
+    others = {
+        "Personal data (`pii`)": sorted(pii.TITLES.items()),
+        "Injected instructions (`injection`)": list(injection.TITLES.items()),
+        "Tool calls (`tool_calls`)": list(commands.RULES.items()),
+    }
 
     def lines() -> Iterator[str]:
-        yield "What the scanner knows, by the name that a finding has. How it finds them: [guardrails](../concepts/guardrails.md)."
+        yield "What the scanners know, by the name that a finding has. How they find it: [guardrails](../concepts/guardrails.md)."
+        yield "`agentcc guard rules` lists the same."
         yield ""
         for title, family in families.items():
-            yield from (f"## {title}", "")
+            yield from (f"## Secrets: {title[0].lower()}{title[1:]}", "")
             rules = sorted(family.RULES, key=lambda each: each.id)
             yield from _table(["rule", "what"], [[f"`{rule.id}`", rule.title] for rule in rules])
         names = sorted(set(VENDORS))
-        yield from ("## By the name of a value", "")
+        yield from ("## Secrets: by the name of a value", "")
         yield "`assigned-credential`: a value that looks random, assigned to a name that says credential (`api_key`, `clientSecret`, …)."
         yield ""
         yield f"`<vendor>-credential`: the same with one of these {len(names)} names, where less is asked of the value:"
         yield ""
         yield ", ".join(f"`{name.replace('_', '-')}`" for name in names)
+        for title, titles in others.items():
+            yield from ("", f"## {title}", "")
+            yield from _table(["rule", "what"], [[f"`{rule}`", what] for rule, what in titles])
 
-    return _page("Secret rules", "gateway/dataplane/guard/secrets", lines())
+    return _page("Guardrails' rules", "gateway/dataplane/guard", lines())
 
 
 PAGES = {
@@ -432,6 +450,7 @@ PAGES = {
     "compatibility.md": compatibility,
     "configuration.md": configuration,
     "errors.md": errors,
+    "guardrails-matrix.md": guardrails_matrix,
     "metrics.md": metrics,
     "routes.md": routes,
     "secret-rules.md": secret_rules,

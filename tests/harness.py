@@ -1,8 +1,10 @@
 """A real gateway for a test: `agentcc serve` as a process, on a free port, with its own data directory."""
 
+import contextlib
 import json
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +21,8 @@ SHARED = ROOT.parent / "shared"
 KEY = "sk-agentcc-test-alice-0001"
 DENIED = "sk-agentcc-nobody-knows-this-one"
 _START_S = 30.0
+_DATABASES = ROOT / ".cache" / "guard"
+"""What the guards of all test gateways have compiled: else each would take seconds to start."""
 
 
 def config_for(upstream: str, **server: Any) -> dict[str, Any]:
@@ -73,6 +77,7 @@ class Gateway:
 
     def start(self) -> Self:
         """Start it and wait for the ready line."""
+        _share_databases(_DATABASES, self.data_dir / "guard")
         with self.stderr_path.open("ab") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gateway.cli.main", "serve", "-c", str(self.file), *self._args],
@@ -83,6 +88,7 @@ class Gateway:
             self.kill()
             raise AssertionError(f"no ready line, but {line!r}; stderr: {self.stderr()[-2000:]}")
         self.url = line.removeprefix("agentcc ready: ").strip()
+        _share_databases(self.data_dir / "guard", _DATABASES)
         return self
 
     def stderr(self) -> str:
@@ -149,6 +155,19 @@ class Gateway:
     def __exit__(self, *exc: object) -> None:
         if self.process is not None and self.process.poll() is None:
             self.stop()
+
+
+def _share_databases(source: Path, target: Path) -> None:
+    """Copy what is compiled to a place that has an older one, or none."""
+    for file in source.glob("databases-*"):
+        copy = target / file.name
+        if copy.exists() and copy.stat().st_mtime_ns >= file.stat().st_mtime_ns:
+            continue
+        with contextlib.suppress(OSError):  # a test's full disk
+            target.mkdir(mode=0o700, parents=True, exist_ok=True)
+            draft = target / f".{file.name}.{os.getpid()}"
+            shutil.copy2(file, draft)
+            draft.replace(copy)
 
 
 def _first_line(process: "subprocess.Popen[str]", timeout_s: float) -> str:

@@ -5,6 +5,7 @@ from types import ModuleType
 from benchmarks.questions import (
     admission,
     guard,
+    guard_answers,
     guard_rates,
     journal,
     keys,
@@ -30,6 +31,7 @@ QUESTIONS: dict[str, ModuleType] = {
     "plan": plan,
     "guard": guard,
     "guard_rates": guard_rates,
+    "guard_answers": guard_answers,
     "translate": translate,
     "proxy": proxy,
     "latency": latency,

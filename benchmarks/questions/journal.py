@@ -13,7 +13,7 @@ import msgspec
 
 from benchmarks.answer import Answer, Options, number
 from benchmarks.rounds import Case, answer_cases
-from gateway.base.core.record import DoneFrame, OpenFrame
+from gateway.base.core.record import DoneFrame, Inspected, OpenFrame
 from gateway.base.core.usage import Usage
 from gateway.base.journal import JournalWriter, verify
 
@@ -22,6 +22,7 @@ label = "journal append, CPU-µs per frame (kernel included)"
 _PRINCIPAL = msgspec.Raw(
     b'{"key":"alice","org":"acme","team":"platform","user":"alice@acme.dev","tags":{"repo":"pay"},"cost_center":""}'
 )
+_LOOKED_AT = Inspected(("secrets", "pii", "injection"), ("secrets", "tool_calls"), 31, 2048, 61_440)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -40,7 +41,7 @@ def done_frame() -> DoneFrame:
         "openai.responses", "POST", "/v1/responses", "codex_exec/0.169.0 (Debian 12.0.0; x86_64) xterm (codex_exec; 0.169.0)",
         "gpt-5.5", "openai/gpt-5.5", "openai", 200, "ok", "",
         Usage(input_tokens=1134, cache_read_tokens=14208, output_tokens=412, reasoning_tokens=192),
-        25_134_000, "exact", "2026-11-20", [], "not_run", "0ad5362e2b22", 1234.567, 412.25, 118, 61_440, 19_445, True,
+        25_134_000, "exact", "2026-11-20", [], _LOOKED_AT, "0ad5362e2b22", 1234.567, 412.25, 118, 61_440, 19_445, True,
     )  # fmt: skip
 
 

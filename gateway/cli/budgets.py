@@ -133,7 +133,7 @@ async def _correct(args: argparse.Namespace, desk: Desk) -> int:
     chosen = {"bucket": args.account} if is_bucket else {"account": args.account}
     try:
         entry = await desk.correct(
-            args.amount, args.reason, args.by or _me(), period=args.period, models=args.models, **chosen
+            args.amount, args.reason, args.by or me(), period=args.period, models=args.models, **chosen
         )
     except BadCorrectionError as exc:
         raise UsageError(str(exc)) from exc
@@ -144,7 +144,8 @@ async def _correct(args: argparse.Namespace, desk: Desk) -> int:
     return 0
 
 
-def _me() -> str:
+def me() -> str:
+    """User and host, for the audit."""
     name = "unknown"
     with suppress(OSError, KeyError):  # a uid without an entry, as in containers
         name = getpass.getuser()

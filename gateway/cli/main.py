@@ -10,7 +10,19 @@ from gateway.base.config import ConfigError
 from gateway.base.storage import StorageError
 from gateway.cli.usage_error import UsageError
 
-_COMMANDS = ("serve", "check", "explain", "keys", "budgets", "sessions", "journal", "simulate", "launch", "setup")
+_COMMANDS = (
+    "serve",
+    "check",
+    "explain",
+    "keys",
+    "budgets",
+    "sessions",
+    "journal",
+    "guard",
+    "simulate",
+    "launch",
+    "setup",
+)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -78,7 +78,10 @@ def run(args: argparse.Namespace) -> int:
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         with closing(open_keys(data_dir)) as keys:
-            assemble(loaded, Identity(keys, config.keys, loaded.source))
+            guard = assemble(loaded, Identity(keys, config.keys, loaded.source)).guard
+            if guard is not None:
+                guard.load()  # compiled once here, the workers find it in the data directory
+            del guard
     except (StorageError, OSError) as exc:
         raise as_config_error(loaded, exc) from exc
     host = args.host or config.server.host

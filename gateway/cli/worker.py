@@ -27,11 +27,14 @@ from gateway.base.storage import StorageError, open_keys
 from gateway.base.storage.board import Board, lone_board, open_board
 from gateway.base.storage.node import node_id
 from gateway.base.storage.open import open_leases, open_news, open_rates
+from gateway.base.storage.sqlite.quarantine import PURPOSE as QUARANTINE
 from gateway.base.telemetry.log import log, name_process
 from gateway.cli.config_warnings import log_warnings
 from gateway.cli.granian_worker import GranianServer
 from gateway.dataplane.edge import RsgiEdge, asgi_app
 from gateway.dataplane.flow import Pipeline, Policy, Sweep, assemble
+from gateway.dataplane.guard.policy import Guard
+from gateway.dataplane.guard.quarantine import Quarantine
 from gateway.dataplane.identity import Identity
 
 _RELOAD_POLL_S = 0.3
@@ -72,6 +75,8 @@ class Worker:
             loop, policy, self._journal, run_id, open_leases(loaded.config), open_rates(loaded.config), board,
             node=node, admin_url=args.admin_url, admin_secret=args.admin_secret,
         )  # fmt: skip
+        quarantine_key = policy.identity.derived_key(QUARANTINE)
+        self._quarantine = self._pipeline.recorder.quarantine = Quarantine(data_dir, quarantine_key)
         self._sweep = Sweep(self._pipeline)
         self._sweep.also += (self._pipeline.wallet.tick, self._pipeline.rates.tick)
         app = RsgiEdge(self._pipeline) if server.interface == "rsgi" else asgi_app(self._pipeline)
@@ -79,6 +84,7 @@ class Worker:
             self._sweep.also.append(app.expire)
         self._server = GranianServer(loop, app)
         self._stopping = asyncio.Event()
+        self._compiling: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Serve, drain, close the journal."""
@@ -105,6 +111,7 @@ class Worker:
         self._pipeline.close()
         await self._pipeline.rates.close()
         await self._pipeline.wallet.close()  # what it owes is told before its run counts as finished
+        self._quarantine.close()
         self._journal.close()
 
     async def _drain(self) -> None:
@@ -129,17 +136,38 @@ class Worker:
             before = now
 
     def _reload(self) -> None:
-        """Swap in the file's new version at once, or keep the old one and say why."""
+        """Swap in the file's new version, or keep the old one and say why: at once, or when its scanners are compiled."""
         self._fingerprint = fingerprint(self._args.config)
+        before = self._pipeline.policy
         try:
             loaded = load(self._args.config)
-            if loaded.version == self._pipeline.policy.version:
+            if self._compiling is not None:
+                self._compiling.cancel()  # what was to come is out of date
+                self._compiling = None
+            if loaded.version == before.version:
                 return
-            identity = self._pipeline.policy.identity.with_config(loaded.config.keys, loaded.source)
-            policy = assemble(loaded, identity)
+            policy = assemble(loaded, before.identity.with_config(loaded.config.keys, loaded.source))
         except Exception as exc:  # noqa: BLE001 - whatever is wrong with it, the old version goes on and we watch on
+            log("error", "config_rejected", reason=str(exc), kept=before.version)
+            return
+        if policy.guard is not None:
+            policy.guard.take_over(before.guard)
+            if not policy.guard.is_loaded:
+                self._compiling = self._loop.create_task(self._use_compiled(loaded, policy, policy.guard))
+                return
+        self._use(loaded, policy)
+
+    async def _use_compiled(self, loaded: Loaded, policy: Policy, guard: Guard) -> None:
+        """`_use`, when the scanners are there: seconds, where nobody has compiled them yet."""
+        try:
+            await self._loop.run_in_executor(None, guard.load)
+        except Exception as exc:  # noqa: BLE001 - as above
             log("error", "config_rejected", reason=str(exc), kept=self._pipeline.policy.version)
             return
+        self._compiling = None
+        self._use(loaded, policy)
+
+    def _use(self, loaded: Loaded, policy: Policy) -> None:
         fixed, now = _fixed(self._loaded), _fixed(loaded)
         changed = [f"`$.server.{name}`" for name, value in fixed.items() if now[name] != value]
         if changed:
@@ -239,10 +267,13 @@ def _read(path: str) -> tuple[Loaded, Policy]:
     loaded = load(path)
     keys = open_keys(Path(loaded.config.server.data_dir))
     try:
-        return loaded, assemble(loaded, Identity(keys, loaded.config.keys, loaded.source))
+        policy = assemble(loaded, Identity(keys, loaded.config.keys, loaded.source))
     except ConfigError:
         keys.close()
         raise
+    if policy.guard is not None:
+        policy.guard.load()
+    return loaded, policy
 
 
 def main() -> int:

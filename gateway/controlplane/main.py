@@ -27,7 +27,7 @@ from gateway.base.storage import StorageError
 from gateway.base.storage.open import node_id, open_leases
 from gateway.base.telemetry.log import log, name_process
 from gateway.base.telemetry.metrics import BUDGET_LIMIT, BUDGET_SPENT
-from gateway.controlplane.admin import AdminApp, Resources, admin_token
+from gateway.controlplane.admin import AdminApp, QuarantineDesk, Resources, admin_token
 from gateway.controlplane.budgets import Alerts, Desk, Keeper, Report, Runs
 from gateway.controlplane.probes import Probing
 from gateway.controlplane.projections import Exporter, Projector, Queries
@@ -82,7 +82,7 @@ async def run_control_plane(
 
     use(loaded)
     app = AdminApp(
-        Resources(exporter, Queries(ledger), lambda: projector.is_caught_up, desk),
+        Resources(exporter, Queries(ledger), lambda: projector.is_caught_up, desk, QuarantineDesk(data_dir)),
         token=admin_token(server.admin.token, server.data_dir),
         forward_secret=forward_secret,
         is_metrics_public=server.admin.metrics_public,
@@ -159,8 +159,9 @@ class _Server(Server):
 
 
 async def _keep_retention(config: GatewayConfig) -> None:
-    """Remove old segments, now and once an hour."""
+    """Remove old segments, and what the quarantine has kept long enough, now and once an hour."""
     directory, days = journal_directory(config.server.data_dir), config.server.journal.retention_days
+    desk = QuarantineDesk(config.server.data_dir)
     while True:
         try:
             removed = await asyncio.to_thread(prune, directory, older_than_days=days, now=time.time())
@@ -168,6 +169,13 @@ async def _keep_retention(config: GatewayConfig) -> None:
                 log("info", "journal_pruned", segments=len(removed), older_than_days=days)
         except OSError as exc:
             log("error", "journal_prune_failed", error=str(exc))
+        quarantine, now_ms = config.guardrails.quarantine, time.time_ns() // 1_000_000
+        try:
+            await asyncio.to_thread(
+                desk.expire, now_ms=now_ms, keep_days=quarantine.keep_days, most_bytes=quarantine.max_bytes
+            )
+        except StorageError as exc:
+            log("error", "quarantine_expire_failed", error=exc.problem)
         await asyncio.sleep(_RETENTION_INTERVAL_S)
 
 

@@ -31,7 +31,37 @@ WRONG = [
     ("keys: { a: { key: sk-same-same }, b: { key: sk-same-same } }", "`$.keys.b.key`", "`a`"),
     ("keys: { a: { key: sk-long-enough, expires: tomorrow } }", "`$.keys.a.expires` is 'tomorrow'", "RFC 3339"),
     ("keys: { a: { key: sk-long-enough, allowed_ips: [10.0.0.0/99] } }", "`$.keys.a.allowed_ips`", "10.0.0.0/8"),
-    ("guardrails: {}", "`$.guardrails` is not served", "nothing would enforce it"),
+    ("cache: {}", "`$.cache` is not served", "nothing would enforce it"),
+    ("guardrails: { secrets: { mode: blok } }", "`$.guardrails.secrets.mode` is 'blok'", "hint: did you mean `block`?"),
+    ("guardrails: { secrets: { usr: log } }", "`$.guardrails.secrets.usr`", "hint: did you mean `user`?"),
+    (
+        r"guardrails: { secrets: { rules: { twice: '(a)\1' } } }",
+        "`$.guardrails.secrets.rules.twice` cannot be used",
+        "hint: write what Hyperscan takes",
+    ),
+    ("guardrails: { secrets: { rules: { any: 'a*' } } }", "`$.guardrails.secrets.rules.any` cannot be used", "hint: "),
+    (
+        "guardrails: { secrets: { rules: { Bad: a } } }",
+        "`$.guardrails.secrets.rules.Bad`",
+        "hint: write lower-case letters",
+    ),
+    (
+        "guardrails: { secrets: { baseline: /absent.txt } }",
+        "`$.guardrails.secrets.baseline` is '/absent.txt', which cannot be read",
+        "hint: make one with `agentcc guard baseline`",
+    ),
+    ("guardrails: { secrets: { baseline: /etc/passwd } }", "which is no baseline", "line 1"),
+    ("guardrails: { pii: { kinds: [emial] } }", "`$.guardrails.pii.kinds[0]` is 'emial'", "hint: "),
+    (
+        "guardrails: { tool_calls: { allow: [delete-evrything] } }",
+        "`$.guardrails.tool_calls.allow[0]` is 'delete-evrything'",
+        "hint: did you mean `delete-everything`?",
+    ),
+    (
+        "guardrails: { secrets: { mode: log, restore: [sh] } }",
+        "`$.guardrails.secrets.restore`",
+        "hint: remove it, or set a place to `redact`",
+    ),
     ("routing: { default: {} }", "`$.routing.default.chain` names no model", "hint: write at least one"),
     (
         "routing: { d: { rules: [{ name: r, when: 'modle == 1', use: [a/x] }] } }",

@@ -429,7 +429,7 @@ def test_a_bad_file_keeps_the_old_version_and_says_why(two: Gateway, fake: FakeU
         (yaml.safe_dump({**good, "providers": {"opnai": {"api_key": "x"}}}), "hint: did you mean `openai`?"),
         ("server: [", "is not valid YAML"),
         ("a: &a [*a]", "is not valid YAML"),
-        (yaml.safe_dump({**good, "guardrails": {}}), "`$.guardrails` is not served"),
+        (yaml.safe_dump({**good, "cache": {}}), "`$.cache` is not served"),
         (yaml.safe_dump({**good, "budgets": {"org": {"limit": 0}}}), "`$.budgets.org.limit` is 0"),
     ]
     for text, words in bad:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.controlplane.admin import ROUTES, AdminApp, Resources, admin_token, identify
+from gateway.controlplane.admin import ROUTES, AdminApp, QuarantineDesk, Resources, admin_token, identify
 from gateway.controlplane.budgets import Desk
 from gateway.controlplane.projections import Exporter, Projector, Queries
 from tests.controlplane.budgets.conftest import window
@@ -25,7 +25,9 @@ def resources(journal: Path, tmp_path: Path) -> Resources:
     while projector.step():
         pass
     projector.stop()
-    return Resources(exporter, Queries(tmp_path / "ledger.sqlite3"), lambda: projector.is_caught_up, desk())
+    return Resources(
+        exporter, Queries(tmp_path / "ledger.sqlite3"), lambda: projector.is_caught_up, desk(), QuarantineDesk(tmp_path)
+    )
 
 
 def desk(book: FakeBook | None = None) -> Desk:
@@ -221,7 +223,7 @@ def test_unknown_paths_and_methods(resources: Resources) -> None:
 
 def test_no_ledger_yet_is_a_503(tmp_path: Path) -> None:
     """Health and metrics are there before the first record is."""
-    resources = Resources(Exporter("t"), Queries(tmp_path / "absent"), lambda: False, desk())
+    resources = Resources(Exporter("t"), Queries(tmp_path / "absent"), lambda: False, desk(), QuarantineDesk(tmp_path))
     for path in ("/-/spend", "/-/sessions", "/-/sessions/ses_1"):
         assert ask(resources, path, headers=BEARER).json()["error"]["code"] == "ledger_unavailable"
     assert ask(resources, "/-/readyz").status_code == 503
@@ -284,7 +286,13 @@ def test_a_correction_needs_the_token_and_a_small_body(resources: Resources) -> 
 
 def test_no_budget_store_is_a_503(resources: Resources, tmp_path: Path) -> None:
     """The rest of the admin API goes on."""
-    down = Resources(Exporter("t"), Queries(tmp_path / "absent"), lambda: True, desk(FakeBook(is_down=True)))
+    down = Resources(
+        Exporter("t"),
+        Queries(tmp_path / "absent"),
+        lambda: True,
+        desk(FakeBook(is_down=True)),
+        QuarantineDesk(tmp_path),
+    )
     assert ask(down, "/-/budgets", headers=BEARER).json()["error"]["code"] == "budgets_unavailable"
     body = {"account": "org", "amount_usd": "1", "reason": "x"}
     assert ask(down, "/-/budgets/corrections", method="POST", headers=BEARER, body=body).status_code == 503

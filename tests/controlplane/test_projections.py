@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.base.core.record import Inspected
 from gateway.base.core.usage import Usage
 from gateway.base.journal import Follower, JournalWriter, open_run, read_runs
 from gateway.base.telemetry import metrics as m
@@ -238,8 +239,9 @@ def test_a_row_says_what_its_frame_said(tmp_path: Path, done_of: Callable[..., b
     principal = b'{"key":"k\\u0000\xc3\xa9","org":"o","team":"t","user":"u","tags":{"a":"b"},"cost_center":"cc"}'
     usage = Usage(1, 2, 3, 4, 5, 6)
     writer, _ = open_run(tmp_path / "journal", 0, run_id="a" * 12, version="t")
+    verdicts = Inspected(("secrets",), (), 30, 2000, 60_000)
     writer.append(
-        done_of("req_1", ts="2026-11-21T05:48:12.123Z", principal=msgspec.Raw(principal), usage=usage, verdicts="pii:redacted",
+        done_of("req_1", ts="2026-11-21T05:48:12.123Z", principal=msgspec.Raw(principal), usage=usage, verdicts=verdicts,
                 hops=[msgspec.Raw(b'{"model":"x"}')], is_stream=False, **fields)
     )  # fmt: skip
     digest = writer.head
@@ -250,7 +252,7 @@ def test_a_row_says_what_its_frame_said(tmp_path: Path, done_of: Callable[..., b
     assert row == fields | {
         "request_id": "req_1", "ts_ms": 1795240092123, "run": "a" * 12, "hash": digest, "principal": principal.decode(),
         "input_tokens": 1, "cache_read_tokens": 2, "cache_write_tokens": 7, "output_tokens": 5, "reasoning_tokens": 6,
-        "hops": '[{"model":"x"}]', "verdicts": '"pii:redacted"', "is_stream": 0,
+        "hops": '[{"model":"x"}]', "verdicts": msgspec.json.encode(verdicts).decode(), "is_stream": 0,
     }  # fmt: skip
     assert (plain["hops"], plain["verdicts"], plain["is_stream"]) == ("", "", 1)
 

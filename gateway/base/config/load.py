@@ -15,6 +15,7 @@ import yaml
 
 from gateway.base.config.budgets import windows_of
 from gateway.base.config.error import ConfigError
+from gateway.base.config.guardrails import check_guardrails
 from gateway.base.config.rates import rates_of
 from gateway.base.config.routing import blocks_of
 from gateway.base.config.schema import NOT_SERVED_YET, GatewayConfig
@@ -147,6 +148,7 @@ def parse(
         rates_of(config.budgets, source)
         session_rules_of(config.budgets, source)
         blocks_of(config, source)
+        check_guardrails(config.guardrails, source)
     return Loaded(config, hashlib.sha256(text).hexdigest()[:12], source)
 
 
@@ -253,7 +255,7 @@ def _type_at(steps: list[_Step]) -> object:
 def _choices(kind: object) -> list[str]:
     """The words that a type allows, where it names them."""
     if typing.get_origin(kind) is typing.Literal:
-        return list(typing.get_args(kind))
+        return [word for word in typing.get_args(kind) if isinstance(word, str)]
     return [word for arg in typing.get_args(kind) for word in _choices(arg)]
 
 

@@ -25,7 +25,7 @@ class Principal(Record, frozen=True):
 class Grant(Record, frozen=True):
     """What a key allows: its principal and its limits, as an identity look-up returns them.
 
-    `models` empty means all. `expires_at_ms` 0 means never. `principal_json` is the principal encoded once, so that
+    `models` empty means all, as do `tools`. `expires_at_ms` 0 means never. `principal_json` is the principal encoded once, so that
     each journal record only copies it.
 
     `passes_bearer` is the fact of a ChatGPT login: nothing here has proved who sent the bearer, only the provider can. Such
@@ -40,3 +40,5 @@ class Grant(Record, frozen=True):
     route: str = ""
     passes_bearer: bool = False
     priority: Priority = "interactive"
+    tools: tuple[str, ...] = ()
+    """The only tools that a model may call for it, as globs; empty: any."""

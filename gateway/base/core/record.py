@@ -10,6 +10,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from gateway.base.core.struct import Record
 from gateway.base.core.usage import NO_USAGE, Usage
+from gateway.base.core.verdict import Scanner, Verdict
 
 Outcome = Literal["ok", "refused", "upstream_error", "cut", "disconnected", "error", "crashed"]
 """ok: the provider's whole answer was relayed. refused: we said no, nothing was sent to a provider. upstream_error: the
@@ -21,6 +22,26 @@ CostBasis = Literal["exact", "estimated", "none"]
 SessionBasis = Literal["client", "derived", "none"]
 """client: the agent's own headers named the session. derived: a keyed hash of key, system instruction and first user item. none: the
 request has no conversation (embeddings, lists of models)."""
+
+
+class Inspected(Record, frozen=True, omit_defaults=True):
+    """What the guard did for one exchange: which scanners ran on request and answer, at what cost, and what they found.
+
+    `findings` are bounded in number and bytes; `more` counts those that are not listed.
+    """
+
+    ran: tuple[Scanner, ...]
+    answer_ran: tuple[Scanner, ...]
+    cpu_us: int
+    scanned_bytes: int
+    known_bytes: int
+    findings: list[Verdict] = []
+    more: int = 0
+
+
+Verdicts = Inspected | Literal["not_run", "not_run: off", "not_run: shadow", "unknown"]
+"""not_run: it was refused before the guard's turn, or has no text (lists of models). off: by the configuration. shadow: it got
+what the exchange that it mirrors was left with. unknown: its worker died before it could say."""
 
 
 class OpenFrame(Record, frozen=True, tag_field="k", tag="open"):
@@ -41,6 +62,8 @@ class OpenFrame(Record, frozen=True, tag_field="k", tag="open"):
     retry: int = 0
     deployment: str | UnsetType = UNSET
     shadow_of: str | UnsetType = UNSET
+    verdicts: Raw | UnsetType = UNSET
+    """As in DoneFrame, only where something was found: a worker that dies must not take it with it. Whoever recovers it carries it as it is."""
 
 
 class NextFrame(OpenFrame, frozen=True, tag_field="k", tag="next"):
@@ -78,7 +101,7 @@ class DoneFrame(Record, frozen=True, tag_field="k", tag="done"):
     cost_basis: CostBasis
     price_version: str
     hops: list[dict[str, str]]
-    verdicts: str
+    verdicts: Verdicts | Raw
     policy_version: str
     latency_ms: float
     ttfb_ms: float
@@ -100,4 +123,15 @@ class DoneFrame(Record, frozen=True, tag_field="k", tag="done"):
 NOBODY = Raw(b'{"org":"","team":"","user":"","key":"","tags":{},"cost_center":""}')
 """The principal of an exchange that was refused before anybody was recognised."""
 
-__all__ = ["NOBODY", "NO_USAGE", "CostBasis", "DoneFrame", "NextFrame", "OpenFrame", "Outcome", "SessionBasis"]
+__all__ = [
+    "NOBODY",
+    "NO_USAGE",
+    "CostBasis",
+    "DoneFrame",
+    "Inspected",
+    "NextFrame",
+    "OpenFrame",
+    "Outcome",
+    "SessionBasis",
+    "Verdicts",
+]

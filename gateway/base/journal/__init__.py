@@ -1,5 +1,6 @@
 """The journal: append-only, hash-chained segments of text lines; the truth that everything else is a projection of."""
 
+from gateway.base.journal.access import AccessFrame, record_access
 from gateway.base.journal.export import export_json, read_exchanges, read_last
 from gateway.base.journal.files import Run, Segment, is_live, journal_directory, read_runs, written_bytes
 from gateway.base.journal.frames import Predecessor, PrunedFrame, RunFrame
@@ -12,6 +13,7 @@ from gateway.base.journal.verify import Problem, Report, verify
 from gateway.base.journal.writer import JournalError, JournalFull, JournalWriter
 
 __all__ = [
+    "AccessFrame",
     "Batch",
     "Follower",
     "JournalError",
@@ -37,6 +39,7 @@ __all__ = [
     "read_frames",
     "read_last",
     "read_runs",
+    "record_access",
     "rfc3339",
     "verify",
     "written_bytes",

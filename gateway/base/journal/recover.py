@@ -97,7 +97,7 @@ def _crashed(payload: bytes, now: float) -> DoneFrame:
         dialect=frame.dialect, method="", path="", client="", model_requested=frame.model_requested,
         model_used=frame.model_used, provider=frame.provider, status=0, outcome="crashed", error_code="crashed",
         usage=NO_USAGE, cost_nusd=frame.hold_nusd, cost_basis="estimated", price_version="", hops=[],
-        verdicts="not_run", policy_version=frame.policy_version, latency_ms=0.0, ttfb_ms=0.0, overhead_us=0,
+        verdicts=frame.verdicts or "unknown", policy_version=frame.policy_version, latency_ms=0.0, ttfb_ms=0.0, overhead_us=0,
         request_bytes=0, response_bytes=0, is_stream=False, session_basis=frame.session_basis, turn_id=frame.turn_id,
         retry=frame.retry, deployment=frame.deployment, shadow_of=frame.shadow_of,
     )  # fmt: skip

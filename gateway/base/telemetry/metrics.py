@@ -72,6 +72,21 @@ HOPS = Metric(
     "agentcc_hops_total", "counter", "Times that one model served in place of another (from `other`: by policy, not since one "
     "failed)", "hops", ("from", "to", "reason", "crosses_provider"),
 )  # fmt: skip
+GUARD_VERDICTS = Metric(
+    "agentcc_guardrail_verdicts_total", "counter", "Findings of the guard; `known`: an earlier request had the same text", "findings",
+    ("scanner", "rule", "action", "side", "known"),
+)  # fmt: skip
+GUARD_EXCHANGES = Metric(
+    "agentcc_guardrail_exchanges_total", "counter", "Exchanges by what the guard did: `clean`, `found`, `not_run` (refused before, or "
+    "no text), `off`, `shadow`, `unknown` (its worker died)", "exchanges", ("dialect", "result"),
+)  # fmt: skip
+GUARD_CPU = Metric(
+    "agentcc_guardrail_cpu_seconds_total", "counter", "CPU time of the guard", "seconds", per_unit=1_000_000
+)
+GUARD_BYTES = Metric("agentcc_guardrail_scanned_bytes_total", "counter", "Text that the guard looked at", "bytes")
+GUARD_KNOWN = Metric(
+    "agentcc_guardrail_known_bytes_total", "counter", "Bytes of requests that the guard knew from earlier ones", "bytes"
+)
 CACHE_HITS = Metric(
     "agentcc_cache_hits_total", "counter", "Exchanges answered from the gateway's cache", "exchanges", _EXCHANGE
 )
@@ -119,5 +134,5 @@ BUILD = Metric("agentcc_build_info", "gauge", "Always 1; the version is a label"
 
 METRICS: tuple[Metric, ...] = (
     COST, TOKENS, REQUESTS, RETRIES, HOPS, SHED, CACHE_HITS, CACHE_MISSES, DURATION, FIRST_BYTE, OVERHEAD, RESTARTS, BAD_LINES,
-    LAG, PROJECTION_ERRORS, BUDGET_SPENT, BUDGET_LIMIT, BUILD,
+    GUARD_VERDICTS, GUARD_EXCHANGES, GUARD_CPU, GUARD_BYTES, GUARD_KNOWN, LAG, PROJECTION_ERRORS, BUDGET_SPENT, BUDGET_LIMIT, BUILD,
 )  # fmt: skip

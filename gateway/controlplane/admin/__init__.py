@@ -2,7 +2,8 @@
 
 from gateway.controlplane.admin.app import AdminApp
 from gateway.controlplane.admin.caller import Caller, identify
+from gateway.controlplane.admin.quarantine import QuarantineDesk
 from gateway.controlplane.admin.resources import ROUTES, Resources
 from gateway.controlplane.admin.token import admin_token
 
-__all__ = ["ROUTES", "AdminApp", "Caller", "Resources", "admin_token", "identify"]
+__all__ = ["ROUTES", "AdminApp", "Caller", "QuarantineDesk", "Resources", "admin_token", "identify"]

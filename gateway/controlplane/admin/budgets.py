@@ -8,10 +8,9 @@ from gateway.base.core.struct import Config
 from gateway.base.storage import StorageError
 from gateway.base.telemetry.log import log
 from gateway.controlplane.admin.caller import Caller
+from gateway.controlplane.admin.query import who_of
 from gateway.controlplane.admin.reply import Refused, Reply, as_reply
 from gateway.controlplane.budgets import BadCorrectionError, Desk, as_json, correction_as_json
-
-_MAX_BY = 200
 
 
 class _Asked(Config, frozen=True):
@@ -58,7 +57,7 @@ class BudgetResources:
         try:
             asked = _decode(body)
             entry = await self._desk.correct(
-                str(asked.amount_usd), asked.reason, _who(asked.by, caller), bucket=asked.bucket,
+                str(asked.amount_usd), asked.reason, who_of(asked.by, caller), bucket=asked.bucket,
                 account=asked.account, period=asked.period, models=asked.models,
             )  # fmt: skip
         except (msgspec.DecodeError, UnicodeDecodeError, BadCorrectionError) as exc:
@@ -68,12 +67,6 @@ class BudgetResources:
         made = correction_as_json(entry)
         log("info", "budget_corrected", **made)
         return as_reply({"correction": made}, 201)
-
-
-def _who(given: str, caller: Caller) -> str:
-    """The token is one for all admins: a name is what somebody says, the address is what we know."""
-    known = f"admin API, {caller.address or 'unknown address'}"
-    return f"{given.strip()[:_MAX_BY]} ({known})" if given.strip() else known
 
 
 def _unavailable(exc: StorageError) -> Refused:

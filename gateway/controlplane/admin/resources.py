@@ -12,6 +12,8 @@ from gateway.base.core.struct import Record
 from gateway.base.journal import rfc3339
 from gateway.controlplane.admin.budgets import BudgetResources
 from gateway.controlplane.admin.caller import Caller
+from gateway.controlplane.admin.guard import GuardResources
+from gateway.controlplane.admin.quarantine import QuarantineDesk
 from gateway.controlplane.admin.query import MAX_ROWS, ask, flag_of, limit_of, time_of
 from gateway.controlplane.admin.reply import Refused, Reply, as_reply
 from gateway.controlplane.budgets import Desk
@@ -24,11 +26,14 @@ _SESSION = "/-/sessions/"
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Resources(BudgetResources):
+class Resources(BudgetResources, GuardResources):
     """What the routes answer from. `is_ready` says whether the journal as it stood at the start has been read."""
 
-    def __init__(self, exporter: Exporter, queries: Queries, is_ready: Callable[[], bool], desk: Desk) -> None:
-        super().__init__(desk)
+    def __init__(
+        self, exporter: Exporter, queries: Queries, is_ready: Callable[[], bool], desk: Desk, quarantine: QuarantineDesk
+    ) -> None:
+        BudgetResources.__init__(self, desk)
+        GuardResources.__init__(self, queries, quarantine)
         self._exporter, self._queries, self._is_ready = exporter, queries, is_ready
 
     def metrics(self, query: Mapping[str, str]) -> Reply:
@@ -104,6 +109,9 @@ ROUTES: Mapping[str, Route] = {
     _SESSION + "{session_id}": Route("token", Resources.session),
     "/-/budgets": Route("token", Resources.budgets),
     "/-/budgets/corrections": Route("token", Resources.corrections, Resources.correct),
+    "/-/guardrails": Route("token", Resources.guardrails),
+    "/-/guardrails/findings": Route("token", Resources.findings),
+    "/-/quarantine": Route("token", Resources.quarantine, Resources.open_quarantine),
 }
 
 

@@ -22,6 +22,7 @@ from gateway.controlplane.projections.exchange import Exchange, row_of
 from gateway.controlplane.projections.sessions import Sessions
 from gateway.controlplane.projections.totals import Tally, Totals, new_totals
 from gateway.controlplane.projections.traits import Traits
+from gateway.controlplane.projections.verdicts import store_findings
 from gateway.controlplane.projections.view import decode_done
 
 _BUSY_MS = 5000
@@ -122,6 +123,7 @@ class Ledger:
                 for exchange in stored:
                     tally.add(exchange.done, exchange.labels)
                     self._sessions.add(exchange)
+                    store_findings(self._db, exchange)
                 on_read(exchanges)
                 on_stored(stored)
             if self._db.in_transaction:

@@ -38,7 +38,7 @@ SELECT e.request_id, e.ts_ms, t.run, lower(hex(e.hash)) AS hash, p.json AS princ
        coalesce(s.session_id, '') AS session_id, coalesce(s.basis, 'none') AS session_basis, e.turn_id, e.retry, t.dialect,
        e.client, t.model_requested, t.model_used, t.provider, t.status, t.outcome, t.error_code, e.input_tokens,
        e.cache_read_tokens, e.cache_write_tokens, e.output_tokens, e.reasoning_tokens, e.cost_nusd, t.cost_basis,
-       t.price_version, e.hops, e.verdicts, t.policy_version, e.latency_ms, e.ttfb_ms, e.queued_ms, e.overhead_us,
+       t.price_version, e.hops, t.ran || e.verdicts AS verdicts, t.policy_version, e.latency_ms, e.ttfb_ms, e.queued_ms, e.overhead_us,
        e.request_bytes, e.response_bytes, t.is_stream"""
     + _FROM
     + "WHERE {where} ORDER BY e.ts_ms DESC LIMIT :limit"
@@ -48,6 +48,31 @@ _OF_SESSION = """
     AND e.ts_ms >= (SELECT min(first_ts_ms) FROM sessions WHERE session_id = :session_id)
     AND e.ts_ms <= (SELECT max(last_ts_ms) FROM sessions WHERE session_id = :session_id)"""
 """Its times, which are indexed, say where to look for it."""
+_FINDINGS = """
+SELECT v.ts_ms, e.request_id, p.key, p.user, p.team, coalesce(s.session_id, '') AS session_id, t.dialect, e.client, t.model_used,
+       t.outcome, v.scanner, v.rule, v.action, v.side, v.place, v.match
+FROM verdicts v JOIN exchanges e ON e.id = v.exchange JOIN traits t ON t.id = e.trait JOIN principals p ON p.id = t.principal
+     LEFT JOIN sessions s ON s.id = e.session
+WHERE v.ts_ms >= :since AND v.ts_ms < :until {more}
+ORDER BY v.ts_ms DESC, v.id DESC LIMIT :limit
+"""
+_RULES = """
+SELECT v.scanner, v.rule, v.action, v.side, count(*) AS findings, count(DISTINCT v.match) AS matches,
+       count(DISTINCT v.exchange) AS exchanges, count(DISTINCT p.key) AS keys, min(v.ts_ms) AS first_ts_ms,
+       max(v.ts_ms) AS last_ts_ms
+FROM verdicts v JOIN exchanges e ON e.id = v.exchange JOIN traits t ON t.id = e.trait JOIN principals p ON p.id = t.principal
+WHERE v.ts_ms >= :since AND v.ts_ms < :until {more}
+GROUP BY 1, 2, 3, 4 ORDER BY findings DESC, 1, 2, 3, 4 LIMIT :limit
+"""
+_OF_FINDING = {
+    "scanner": "v.scanner",
+    "rule": "v.rule",
+    "action": "v.action",
+    "side": "v.side",
+    "match": "v.match",
+    "key": "p.key",
+}
+FINDINGS_BY = tuple(_OF_FINDING)
 _PROMPT = "(s.input_tokens + s.cache_read_tokens + s.cache_write_tokens)"
 _SESSIONS = f"""
 SELECT s.session_id, s.basis AS session_basis, p.key, p.user, p.team, p.org, p.cost_center, s.first_ts_ms, s.last_ts_ms,
@@ -113,6 +138,25 @@ class Queries:
         return [
             {**dict(row), "is_flagged": bool(row["is_flagged"]), "cost_usd": row["cost_nusd"] / 1e9} for row in rows
         ]
+
+    def findings(
+        self, chosen: Mapping[str, str], since_ms: int = 0, until_ms: int = FOREVER_MS, limit: int = 100
+    ) -> list[dict[str, Any]]:
+        """What the guard found that was new, in exchanges that began in [since_ms, until_ms), the latest first; `chosen`: by FINDINGS_BY."""
+        return self._of_findings(_FINDINGS, chosen, since_ms, until_ms, limit)
+
+    def rules(
+        self, chosen: Mapping[str, str], since_ms: int = 0, until_ms: int = FOREVER_MS, limit: int = 1000
+    ) -> list[dict[str, Any]]:
+        """The same, counted by scanner, rule, action and side."""
+        return self._of_findings(_RULES, chosen, since_ms, until_ms, limit)
+
+    def _of_findings(
+        self, sql: str, chosen: Mapping[str, str], since_ms: int, until_ms: int, limit: int
+    ) -> list[dict[str, Any]]:
+        more = " ".join(f"AND {_OF_FINDING[name]} = :{name}" for name in chosen)
+        values = {**chosen, "since": since_ms, "until": until_ms, "limit": limit}
+        return [dict(row) for row in self._rows(sql.format(more=more), values)]
 
     def _rows(self, sql: str, values: tuple[Any, ...] | Mapping[str, Any]) -> list[sqlite3.Row]:
         db = sqlite3.connect(self._uri, uri=True)

@@ -11,10 +11,12 @@ from pathlib import Path
 from gateway.base.journal import Follower
 from gateway.base.journal.line import rfc3339
 from gateway.base.telemetry.log import log
+from gateway.controlplane.projections.exchange import Exchange
 from gateway.controlplane.projections.hops import ProviderHops
 from gateway.controlplane.projections.ledger import Ledger, open_ledger
 from gateway.controlplane.projections.lines import ExchangeLines
 from gateway.controlplane.projections.prometheus import Exporter
+from gateway.controlplane.projections.verdicts import GuardLines
 
 _POLL_S = 0.5
 _LONGEST_BACK_OFF_S = 5.0
@@ -61,15 +63,21 @@ class Projector:
         if self._follower is None:
             self._follower = Follower(self._directory, self._ledger.positions(), skipped=_SKIPPED)
             self._exporter.start_from(self._ledger.totals())
-        lines = ExchangeLines(self._log_since)
+        lines, guard = ExchangeLines(self._log_since), GuardLines(self._log_since)
+
+        def look(exchanges: list[Exchange]) -> None:
+            self._hops.add(exchanges)
+            guard.add(exchanges)
+
         try:
-            applied = self._ledger.apply(self._follower.read(_BATCH_BYTES), lines.add, self._hops.add)
+            applied = self._ledger.apply(self._follower.read(_BATCH_BYTES), lines.add, look)
             self._follower.move_to(applied.positions.values())
         finally:
             self._exporter.set_lag(self._follower.lag_bytes())
         self._exporter.add(applied.deltas)
         lines.write()
         self._hops.write()
+        guard.write()
         for what in applied.bad[:_LOGGED_BAD_LINES]:
             log("error", "journal_line_unreadable", what=what, count=len(applied.bad))
         if applied.read_bytes < _BATCH_BYTES:  # each run was read to its end

@@ -1,6 +1,6 @@
 """The ledger's tables. A change of them raises VERSION: the old file is put aside and a new one built from the journal."""
 
-VERSION = 3
+VERSION = 4
 
 SCHEMA = """
 CREATE TABLE principals (
@@ -14,8 +14,9 @@ CREATE TABLE traits (
     model_requested TEXT NOT NULL, model_used TEXT NOT NULL, provider TEXT NOT NULL,
     status INTEGER NOT NULL, outcome TEXT NOT NULL, error_code TEXT NOT NULL,
     cost_basis TEXT NOT NULL, price_version TEXT NOT NULL, policy_version TEXT NOT NULL, is_stream INTEGER NOT NULL,
+    ran TEXT NOT NULL,
     UNIQUE (run, principal, dialect, model_requested, model_used, provider, status, outcome, error_code, cost_basis,
-            price_version, policy_version, is_stream)
+            price_version, policy_version, is_stream, ran)
 );
 CREATE TABLE exchanges (
     id INTEGER PRIMARY KEY, request_id TEXT NOT NULL UNIQUE, ts_ms INTEGER NOT NULL,
@@ -37,6 +38,12 @@ CREATE TABLE sessions (
     output_tokens INTEGER NOT NULL, cost_nusd INTEGER NOT NULL, estimated INTEGER NOT NULL,
     UNIQUE (session_id, principal)
 );
+CREATE TABLE verdicts (
+    id INTEGER PRIMARY KEY, exchange INTEGER NOT NULL REFERENCES exchanges (id), ts_ms INTEGER NOT NULL,
+    scanner TEXT NOT NULL, rule TEXT NOT NULL, action TEXT NOT NULL, side TEXT NOT NULL, place TEXT NOT NULL,
+    match TEXT NOT NULL
+);
+CREATE INDEX verdicts_ts ON verdicts (ts_ms);
 CREATE TABLE runs (
     run TEXT PRIMARY KEY, slot INTEGER NOT NULL, pid INTEGER NOT NULL, ts TEXT NOT NULL, version TEXT NOT NULL,
     crashed_predecessors INTEGER NOT NULL
@@ -49,7 +56,8 @@ CREATE TABLE totals (
 ) WITHOUT ROWID;
 """
 """`traits` holds once what many exchanges have in common. `exchanges.id` grows by one with each new row; `hops` and
-`verdicts` are empty when there were none (`[]`, `"not_run"`). `sessions` has a line for each session id of each
+`verdicts` are empty when there were none (`[]`, `"not_run"`). What the guard
+did is the text `traits.ran` and behind it `exchanges.verdicts`; the table `verdicts` has its findings that were new. `sessions` has a line for each session id of each
 principal, and `exchanges.session` is its id, or 0. `totals.labels` is a JSON array of strings."""
 
 ROWS_AT_ONCE = 32
@@ -62,10 +70,10 @@ ADD_EXCHANGES = tuple(
 
 LAST_EXCHANGE = "SELECT coalesce(max(id), 0) FROM exchanges"
 FIND_EXCHANGE = "SELECT id FROM exchanges WHERE request_id = ? AND hash = ? AND id > ?"
-ADD_TRAIT = "INSERT INTO traits VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
+ADD_TRAIT = "INSERT INTO traits VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
 FIND_TRAIT = (
     "SELECT id FROM traits WHERE (run, principal, dialect, model_requested, model_used, provider, status, outcome, error_code,"
-    " cost_basis, price_version, policy_version, is_stream) = (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " cost_basis, price_version, policy_version, is_stream, ran) = (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 ADD_PRINCIPAL = "INSERT INTO principals VALUES (NULL,?,?,?,?,?,?,?) ON CONFLICT (json) DO NOTHING"
 FIND_PRINCIPAL = "SELECT id FROM principals WHERE json = ?"
@@ -81,6 +89,10 @@ ADD_TO_SESSION = (
     " input_tokens = input_tokens + ?, cache_read_tokens = cache_read_tokens + ?,"
     " cache_write_tokens = cache_write_tokens + ?, output_tokens = output_tokens + ?, cost_nusd = cost_nusd + ?,"
     " estimated = estimated + ? WHERE id = ?"
+)
+ADD_FINDING = (
+    "INSERT INTO verdicts (exchange, ts_ms, scanner, rule, action, side, place, match)"
+    " SELECT id, ts_ms, ?, ?, ?, ?, ?, ? FROM exchanges WHERE request_id = ?"
 )
 ADD_RUN = "INSERT INTO runs VALUES (?,?,?,?,?,?) ON CONFLICT (run) DO NOTHING"
 SET_OFFSET = (

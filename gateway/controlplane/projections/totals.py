@@ -12,6 +12,7 @@ from math import inf
 from gateway.base.telemetry import metrics as m
 from gateway.controlplane.projections.exchange import NO_HOPS, Labels
 from gateway.controlplane.projections.hops import hops_of, labels_of
+from gateway.controlplane.projections.verdicts import VerdictTally
 from gateway.controlplane.projections.view import DoneView
 
 Key = tuple[str, tuple[str, ...]]
@@ -53,12 +54,13 @@ class _Group:
 class Tally:
     """Adds up exchanges in groups with the same labels. Keys are made once, at the end: 0.6 us an exchange instead of 5."""
 
-    __slots__ = ("_groups", "_hops", "_shed")
+    __slots__ = ("_groups", "_hops", "_shed", "_verdicts")
 
     def __init__(self) -> None:
         self._groups: defaultdict[Labels, _Group] = defaultdict(_Group)
         self._shed: defaultdict[str, int] = defaultdict(int)
         self._hops: Counter[tuple[str, ...]] = Counter()
+        self._verdicts = VerdictTally()
 
     def add(self, done: DoneView, labels: Labels) -> None:
         """Count one finished exchange."""
@@ -77,6 +79,7 @@ class Tally:
             sums[_RETRIES] += 1
         if done.shed:
             self._shed[done.shed] += 1
+        self._verdicts.add(done)
         if done.hops not in NO_HOPS:
             self._hops.update(map(labels_of, hops_of(done)))
         group.durations.append(int(done.latency_ms * 1000 + 0.5))
@@ -85,6 +88,7 @@ class Tally:
 
     def into(self, totals: Totals) -> None:
         """Add what was counted to `totals`."""
+        self._verdicts.into(totals)
         for hop, count in self._hops.items():
             totals[m.HOPS.name, hop] += count
         for shed, count in self._shed.items():

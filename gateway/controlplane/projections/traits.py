@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.controlplane.projections import schema
-from gateway.controlplane.projections.exchange import Labels
+from gateway.controlplane.projections.exchange import Labels, verdicts_of
 from gateway.controlplane.projections.view import DoneView, decode_principal
 
 _MAX_CACHED = 10_000  # some 10 MB
@@ -42,6 +42,7 @@ class Traits:
         values = (
             _encode(done.principal), run, done.dialect, done.model_requested, done.model_used, done.provider, done.status,
             done.outcome, done.error_code, done.cost_basis, done.price_version, done.policy_version, done.is_stream,
+            verdicts_of(done)[0],
         )  # fmt: skip
         return self._known.get(values) or self._store(done, values)
 

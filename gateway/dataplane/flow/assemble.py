@@ -25,6 +25,7 @@ from gateway.base.core.route import Block
 from gateway.base.core.struct import Record
 from gateway.base.core.usage import Usage
 from gateway.dataplane.flow.deployments import providers_of
+from gateway.dataplane.guard.policy import Guard
 from gateway.dataplane.identity import Identity
 from gateway.dataplane.providers import Catalog, load_catalog
 from gateway.dataplane.routing import Planner, Resolver, Rules
@@ -54,6 +55,7 @@ class Policy:
         "candidates",
         "catalog",
         "config",
+        "guard",
         "identity",
         "is_planned",
         "limits",
@@ -99,6 +101,10 @@ class Policy:
         self.queue_ms = budgets.queue_ms
         self.queue_requests = budgets.queue_requests or _QUEUE_REQUESTS
         self.sealer = _native.Sealer(identity.derived_key("reasoning"))
+        guarded = config.guardrails
+        key = identity.derived_key("guard")
+        self.guard = Guard(guarded, loaded.source, key, config.server.data_dir) if guarded.enabled else None
+        """None where the guardrails are off by name."""
         self.ways = {one.name: self._way(one, loaded.source) for one in blocks_of(config, loaded.source)}
         self.one_model = Way(_ONE_MODEL, Rules(_ONE_MODEL, loaded.source))
         """For a model whose provider has several deployments, where no block is."""

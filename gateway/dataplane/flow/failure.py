@@ -19,8 +19,14 @@ from gateway.base.telemetry.log import log
 
 
 def log_bug(request_id: str, exc: Exception) -> None:
-    """Our own code raised: the cause is in the log, the client reads only that there is one."""
-    log("error", "bug", request_id=request_id, error=repr(exc), trace=traceback.format_exception(exc)[-3:])
+    """Our own code raised: where is in the log, the client reads only that it did. What the fault says may quote a body, so its kind is told."""
+    log(
+        "error",
+        "bug",
+        request_id=request_id,
+        error=type(exc).__name__,
+        trace=traceback.format_tb(exc.__traceback__)[-3:],
+    )
 
 
 NEVER_SENT = frozenset({"connect", "dns", "tls", "timeout_connect"})

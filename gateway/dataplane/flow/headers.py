@@ -5,6 +5,7 @@ from time import perf_counter
 
 from gateway.base.core.money import usd
 from gateway.dataplane.flow.exchange import Exchange, Headers
+from gateway.dataplane.flow.verdicts import header_of
 
 _NOTHING_SERVED = (
     ("x-agentcc-model-used", "none"),
@@ -39,6 +40,7 @@ def stamp(headers: Headers, ex: Exchange, cost_nusd: int) -> Headers:
         ("x-agentcc-latency-ms", f"{(now - ex.started) * 1000:.1f}"),
         ("x-agentcc-request-id", ex.request_id),
         ("x-agentcc-policy-version", ex.policy.version),
+        header_of(ex),
     )
     if ex.limits is not None:  # ours in place of the provider's
         ex.limits.stamp(headers, now)

@@ -11,6 +11,7 @@ from gateway.base.core.errors import UpstreamProtocolError
 from gateway.dataplane.flow.exchange import Headers
 from gateway.dataplane.flow.failure import may_move, may_retry
 from gateway.dataplane.flow.gather import NOBODY
+from gateway.dataplane.flow.guarded import passed
 from gateway.dataplane.flow.settle import NOTHING, Spend
 from gateway.dataplane.upstream import Captures
 from gateway.dataplane.wire.opening import opening_of, opening_of_body
@@ -96,6 +97,8 @@ def flush(relay: "Relay") -> None:
         return
     held, relay.held = b"".join(relay.held), None
     relay.send_head()
+    if held and relay.guard is not None:
+        held = passed(relay, held)
     if held:
         relay.ex.response_bytes += len(held)
         relay.first = relay.first or held

@@ -1,6 +1,6 @@
-"""The road, on one screen: identify → parse → plan → admit → hold → dispatch → relay → settle.
+"""The road, on one screen: identify → parse → guard → plan → admit → hold → dispatch → relay → settle.
 
-(guard comes with a later issue; its place is marked.) Rooms never call each other: this module calls them in order. A refusal on the way is one GatewayError, answered and recorded in one place.
+Rooms never call each other: this module calls them in order. A refusal on the way is one GatewayError, answered and recorded in one place.
 """
 
 import asyncio
@@ -34,6 +34,7 @@ from gateway.dataplane.flow.exchange import ClientLeft, Exchange, Incoming, Repl
 from gateway.dataplane.flow.failure import log_bug
 from gateway.dataplane.flow.fetch import Fetched, Fetcher
 from gateway.dataplane.flow.headers import stamp
+from gateway.dataplane.flow.inspect import Inspector
 from gateway.dataplane.flow.models import list_gemini_models, list_models, one_model
 from gateway.dataplane.flow.outgoing import (
     passed_body,
@@ -90,6 +91,7 @@ class Pipeline:
         self.wallet = recorder.wallet = Wallet(leases, node, run_id, lambda: recorder.written)
         self.rates = Rates(rates, run_id)
         self.sessions = Sessions(board, policy.identity.derived_key("sessions"))
+        self.inspector = Inspector(board, policy.identity.derived_key("inspector"))
         self.planning = recorder.planning = Planning(board, policy.identity.derived_key("routing"))
         self.use(policy)
         self.now = perf_counter()
@@ -203,8 +205,16 @@ class Pipeline:
         ex.model_requested = (route.model or peeked.model)[:_NAME_CHARS]
         ex.is_stream = route.is_stream or peeked.is_stream
 
-        # plan (guard comes before it)
+        # guard
         self.sessions.recognise(ex, route, peeked)
+        if (guard := policy.guard) is not None:
+            if len(peeked.body) < _OFF_LOOP_BYTES:
+                peeked = self.inspector.inspect(ex, route, peeked, guard)
+            else:
+                size, inspect = len(peeked.body), self.inspector.inspect_beside
+                peeked = await self._off_loop(ex, size, inspect, ex, route, peeked, guard)
+
+        # plan
         if policy.is_planned:
             resolve = partial(self._deployment, ex, route)
             ex.course = self.planning.course(ex, route, peeked, self.wallet, resolve)

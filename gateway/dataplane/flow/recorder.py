@@ -11,6 +11,7 @@ from gateway.base.core.errors import JournalUnavailable
 from gateway.base.journal import JournalError
 from gateway.base.telemetry.log import log
 from gateway.dataplane.budget import Wallet
+from gateway.dataplane.guard.quarantine import Quarantine
 
 if TYPE_CHECKING:
     from gateway.dataplane.flow.planning import Planning
@@ -27,15 +28,17 @@ class Journal(Protocol):
 
 
 class Recorder:
-    """The road's way to the journal; one per worker. `written` counts `done` frames; `wallet` learns what was spent, `planning` how it went."""
+    """The road's way to the journal; one per worker. `written` counts `done` frames; `wallet` learns what was spent, `planning` how it went;
+    `quarantine` keeps what the guard took out."""
 
-    __slots__ = ("_append", "_kept", "planning", "wallet", "written")
+    __slots__ = ("_append", "_kept", "planning", "quarantine", "wallet", "written")
 
     def __init__(self, journal: Journal) -> None:
         self._append = journal.append
         self._kept: deque[bytes] = deque()
         self.wallet: Wallet | None = None
         self.planning: Planning | None = None
+        self.quarantine: Quarantine | None = None
         self.written = 0
 
     def write_open(self, payload: bytes) -> None:

@@ -13,7 +13,7 @@ from gateway.base.core.money import usd
 from gateway.base.core.record import Outcome
 from gateway.base.core.usage import NO_USAGE, Usage
 from gateway.dataplane.budget import spent_out
-from gateway.dataplane.flow import gemini_array, refuse
+from gateway.dataplane.flow import gemini_array, guarded, refuse
 from gateway.dataplane.flow.answer import (
     answering_model,
     plain_error,
@@ -53,7 +53,7 @@ class Relay:
     """
 
     __slots__ = (
-        "client", "dialect", "events_left", "ex", "first", "has_begun", "head", "held", "is_billable", "is_client_gone", "is_ended_by_us",
+        "client", "dialect", "events_left", "ex", "first", "guard", "has_begun", "head", "held", "is_billable", "is_client_gone", "is_ended_by_us",
         "is_finished", "is_moved", "pipeline", "raw", "renames", "stop_at", "upstream",
     )  # fmt: skip
 
@@ -70,6 +70,8 @@ class Relay:
         self.renames = ex.dialect is ANTHROPIC_MESSAGES and ex.model_requested != ex.deployment.model
         """Whether the client must read the name that it asked for: Claude Code drops thinking that another model has signed."""
         self.raw: list[bytes] | None = [] if is_raw else None
+        self.guard = guarded.guard_of(ex, is_array=is_raw) if is_billable else None
+        """Looks at what goes to the client; None: nothing is asked of it, or its last word is said."""
         self.upstream = 0
         self.is_finished = False
         self.has_begun = False
@@ -115,6 +117,10 @@ class Relay:
 
     def _pass_whole(self, status: int, headers: Headers, body: bytes, spend: Spend, began: float) -> None:
         ex = self.ex
+        answer = guarded.whole(self, body, spend)
+        if answer is None:
+            return
+        body = answer
         reply_headers = stamp(for_client(headers, ex.model_requested), ex, spend[1])
         ex.response_bytes = len(body)
         ex.overhead += perf_counter() - began
@@ -193,15 +199,17 @@ class Relay:
             if not (data := released(self, data)):
                 return
             self.send_head()
+        if self.raw is not None:
+            self.raw.append(data)
+        if self.guard is not None and not (data := guarded.passed_on(self, data)):
+            return
         ex = self.ex
         if not self.first and self.renames:
             data = renamed(data, ex.model_requested)
         size = len(data)
         ex.response_bytes += size
         ex.last_write = self.pipeline.now
-        if self.raw is not None:
-            self.raw.append(data)
-        elif not self.first:
+        if self.raw is None and not self.first:
             self.first = data
             if ex.course is not None:
                 self.pipeline.planning.answered(ex)
@@ -226,6 +234,10 @@ class Relay:
         flush(self)
         ex = self.ex
         spend = self.spend_of(captures, data)
+        rest = guarded.last(self, data, spend) if self.is_ended_by_us is None else None
+        if rest is None:
+            return
+        data = rest
         ex.response_bytes += len(data)
         self._record_end(spend, is_failed=captures[0] == "failed")
         if ex.dialect is not None and ex.dialect.takes_comments:
@@ -255,8 +267,12 @@ class Relay:
             is_finished = captures[7] or dialect.tap == "none"
             is_whole = is_failed or (is_finished and not (dialect.has_terminal and dialect.needs_terminal))
         if is_whole:
-            self._record_end(spend, is_failed=is_failed)
-            self.finish()
+            if (rest := guarded.last(self, b"", spend)) is not None:
+                self.ex.response_bytes += len(rest)
+                self._record_end(spend, is_failed=is_failed)
+                if rest:
+                    self.ex.reply.write(rest)
+                self.finish()
             return
         error = UpstreamProtocolError(f"provider `{self.provider}` ended its answer before it was complete")
         self.end_with(error, "cut", self.estimate(captures), "cut")
@@ -307,6 +323,7 @@ class Relay:
         if self.is_finished or self.is_client_gone:
             return
         self.is_client_gone = True
+        guarded.leave(self)
         if self.ex.is_settled:
             self.client.cancel(self.upstream)
             return
@@ -366,8 +383,9 @@ class Relay:
         if ex.is_settled:
             self.finish()
             return
+        data = self._last_words(error) if ex.is_committed else b""
+        guarded.leave(self)
         if ex.is_committed:
-            data = self._last_words(error)
             ex.response_bytes += len(data)
             write_done(ex, recorder, status=_OK, outcome=outcome, error_code=code, spend=spend)
             self.write_last(data)

@@ -14,8 +14,10 @@ from msgspec.json import Encoder
 from gateway._native import Taken
 from gateway.base.core.record import CostBasis, DoneFrame, NextFrame, OpenFrame, Outcome
 from gateway.base.core.usage import NO_USAGE, Usage
+from gateway.base.core.verdict import Verdict
 from gateway.dataplane.flow.exchange import Exchange
 from gateway.dataplane.flow.recorder import Recorder
+from gateway.dataplane.flow.verdicts import verdicts_at_open, verdicts_of
 
 Spend = tuple[Usage, int, CostBasis]
 """What an exchange took, what that costs in nano-USD, and how that is known."""
@@ -132,6 +134,7 @@ def write_open(ex: Exchange, recorder: Recorder) -> None:
                 ex.attempt.retry if ex.attempt is not None else 0,
                 deployment.provider.account.name if deployment.provider.account else UNSET,
                 ex.shadow_of or UNSET,
+                verdicts_at_open(ex),
             )
         )
     )
@@ -172,7 +175,7 @@ def write_done(
         basis,
         ex.policy.price_version,
         ex.hops,
-        "not_run",
+        verdicts_of(ex),
         ex.policy.version,
         round((perf_counter() - ex.started) * 1000, 3),
         ex.ttfb_us / 1000,
@@ -191,6 +194,8 @@ def write_done(
         ex.compared or UNSET,
     )
     recorder.write_done(_encode(frame))
+    if ex.inspection is not None and ex.inspection.kept:
+        _keep(ex, recorder, ex.inspection.kept)
     _settle_hold(ex, recorder, cost)
     if ex.course is not None:
         for branch in ex.course.beside:
@@ -209,6 +214,14 @@ def write_done(
             ex.attempt.succeeded(now_ms)
         else:
             ex.attempt.failed(now_ms)
+
+
+def _keep(ex: Exchange, recorder: Recorder, kept: list[tuple[Verdict, bytes]]) -> None:
+    """Copies for the quarantine."""
+    config = ex.policy.config.guardrails.quarantine
+    if recorder.quarantine is not None and config.enabled:
+        key = ex.grant.principal.key if ex.grant is not None else ""
+        recorder.quarantine.put(config, ex.request_id, int(ex.started_at * 1000), key, ex.session_id, kept)
 
 
 def _result(frame: DoneFrame) -> dict[str, str | int | float]:

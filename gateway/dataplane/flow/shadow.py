@@ -42,7 +42,7 @@ class Shadows:
         shadow.request_id = pipeline.new_id()
         shadow.shadow_of = ex.request_id
         shadow.reply, shadow.hops = NobodysReply(), []
-        shadow.course = shadow.attempt = shadow.waits_for = shadow.waiter = None
+        shadow.course = shadow.attempt = shadow.waits_for = shadow.waiter = shadow.inspection = None
         shadow.session_id, shadow.session_basis, shadow.turn_id = "", "none", ""
         shadow.is_watched = True
         course.compared = shadow.compared = {}

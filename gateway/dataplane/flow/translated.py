@@ -9,11 +9,11 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from gateway.base.core.errors import Bug, GatewayError, ProviderError, TimedOut, UpstreamProtocolError
+from gateway.base.core.errors import Bug, GatewayError, GuardrailBlocked, ProviderError, TimedOut, UpstreamProtocolError
 from gateway.base.core.money import usd
 from gateway.base.core.record import Outcome
-from gateway.dataplane.flow import refuse
-from gateway.dataplane.flow.answer import plain_error
+from gateway.dataplane.flow import guarded, refuse
+from gateway.dataplane.flow.answer import plain_error, response_id
 from gateway.dataplane.flow.exchange import Exchange
 from gateway.dataplane.flow.gather import Gather
 from gateway.dataplane.flow.gemini_array import ArrayWriter
@@ -192,7 +192,8 @@ class TranslatedRelay(Relay):
             self._last.append(answer)
             self._close("ok", "", spend)
             self.finish()
-        else:
+        elif (passed := guarded.whole(self, answer, spend)) is not None:
+            answer = passed
             ex.response_bytes = len(answer)
             write_done(ex, self.pipeline.recorder, status=_OK, outcome="ok", spend=spend)
             headers = [("content-type", "application/json"), *self._carried]
@@ -239,7 +240,9 @@ class TranslatedRelay(Relay):
         """Record the stream and send its end, which `_last` holds."""
         ex = self.ex
         held, self.held = b"".join(self.held or ()), None
-        last = held + b"".join(self._last)
+        last = guarded.last(self, held + b"".join(self._last), spend)
+        if last is None:
+            return
         if self._array is not None:
             last = self._array.last(last)
         ex.response_bytes += len(last)
@@ -259,7 +262,10 @@ class TranslatedRelay(Relay):
     def _last_words(self, error: GatewayError) -> bytes:
         ex = self.ex
         assert ex.dialect is not None
-        written = b"".join(self._last)
+        if isinstance(error, GuardrailBlocked):  # what the writer had written is what it is about
+            said = refuse.event(ex, error, response_id(self.first))
+            return said if self._array is None else self._array.last(said)
+        written = guarded.left(self, b"".join(self._last))
         if self._translation.ended is None or not written:  # else the client's terminal event is there already
             # a bug may be the writer's own
             told_by_writer = (
@@ -280,7 +286,10 @@ class TranslatedRelay(Relay):
     def _send(self, data: bytes) -> None:
         if self.held is not None and not (data := released(self, data)):
             return
+        if self.guard is not None and not (data := guarded.passed(self, data)):
+            return
         ex = self.ex
+        self.first = self.first or data
         if ex.course is not None:
             self.pipeline.planning.answered(ex)
         if self._array is not None:

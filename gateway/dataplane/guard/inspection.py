@@ -20,3 +20,7 @@ class Inspection(Struct, eq=False):
     """Of the body: what an earlier request had too."""
     secrets: dict[bytes, bytes] = {}
     """Placeholder → the secret that it stands for. In memory only, for as long as the exchange lives."""
+    system: bytes = b""
+    """The instructions that left, where answers are looked at for pieces of them."""
+    kept: list[tuple[Verdict, bytes]] | None = None
+    """What was blocked or redacted, and its text, for the quarantine; None where there is none."""

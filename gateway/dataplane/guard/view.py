@@ -2,7 +2,7 @@
 
 Found in the client's own bytes (`_native.text_view`), whatever dialect they are in; no object is made of the body. Nothing
 that leaves is unseen: each string of a body is a piece, and what is not scanned is of a kind named in NOT_SCANNED. Numbers and
-literals are no texts. JSON inside a string (a call's `arguments` in OpenAI's dialects) is one text, unescaped once.
+literals are no texts. JSON inside a string (a call's `arguments` in OpenAI's dialects, many results) is one text, unescaped twice.
 """
 
 from enum import IntEnum

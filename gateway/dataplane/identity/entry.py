@@ -58,6 +58,7 @@ def from_config(name: str, key: KeyConfig, hint: str) -> Entry:
         expires,
         expires or NEVER_MS,
         0,
+        tuple(key.tools),
     )
 
 
@@ -96,10 +97,11 @@ def _entry(
     expires_at_ms: int,
     until_ms: int,
     revoked_at_ms: int,
+    tools: tuple[str, ...] = (),
 ) -> Entry:
     networks = tuple(map(network_of, allowed_ips))
     ends = until_ms if 0 < until_ms < NEVER_MS else 0
-    grant = Grant(principal, Raw(_encode(principal)), models, ends, allowed_ips, route, priority=priority)
+    grant = Grant(principal, Raw(_encode(principal)), models, ends, allowed_ips, route, priority=priority, tools=tools)
     login = msgspec.structs.replace(grant, passes_bearer=True)
     return Entry(grant, login, hint, until_ms, expires_at_ms, revoked_at_ms, networks)
 

@@ -91,6 +91,9 @@ def int_at(body: bytes, start: int, end: int) -> int:
         return 0
 
 
+_SHOWN_CHARS = 10
+_KINDS = {'"': "a text", "[": "a list", "{": "an object"}
+
 Edit = tuple[int, int, object]
 """Replace the bytes of one span by a value, written as JSON."""
 
@@ -114,5 +117,6 @@ def member_edit(body: bytes, name: str, value: object) -> Edit:
 
 
 def _shown(body: bytes, start: int, end: int) -> str:
-    text = body[start : min(end, start + 40)].decode("utf-8", "replace")
-    return f"`{text}…`" if end - start > 40 else f"`{text}`"
+    """Only what is too short to be a secret: no guardrail has seen it yet."""
+    text = body[start:end].decode("utf-8", "replace")
+    return f"`{text}`" if len(text) <= _SHOWN_CHARS else f"{_KINDS.get(text[0], 'that')} of {end - start:,} bytes"

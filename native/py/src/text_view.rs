@@ -1,11 +1,15 @@
 //! The text view of a request body.
 
-use agentcc_core::json::{self, Dialect, Memo, raw_span, unescape_into};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use agentcc_core::json::{self, Dialect, Memo, Paths, WayBack, text_into};
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::errors::json_error;
+use crate::json::RELEASE_GIL_BYTES;
 
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<TextView>()?;
@@ -25,21 +29,37 @@ fn text_view(
     let Some(dialect) = Dialect::named(dialect) else {
         return Err(PyValueError::new_err(format!("no dialect is called {dialect:?}")));
     };
-    let earlier = memo.as_ref().map(|memo| &memo.get().0);
-    let view = json::TextView::new(body.as_bytes(), dialect, earlier, max_depth);
-    let view = view.map_err(|e| json_error(body.py(), &e))?;
-    Ok(TextView { body: body.clone().unbind(), view, memo: memo.map(Bound::unbind) })
+    let (py, bytes) = (body.py(), body.as_bytes());
+    let known = memo.as_ref().map(|memo| &memo.get().0);
+    let view = || json::TextView::new(bytes, dialect, known, max_depth);
+    let view = if bytes.len() > RELEASE_GIL_BYTES { py.detach(view) } else { view() };
+    let view = view.map_err(|e| json_error(py, &e))?;
+    Ok(TextView { body: body.clone().unbind(), view, memo: memo.map(Bound::unbind), paths: Mutex::default() })
 }
 
 /// See `Memo` of the core.
 #[pyclass(frozen, module = "gateway._native")]
-pub(crate) struct TextMemo(Memo);
+pub(crate) struct TextMemo(Memo<Py<PyAny>>);
+
+#[pymethods]
+impl TextMemo {
+    #[new]
+    fn new(seed: u64, most_items: usize) -> Self {
+        Self(Memo::new(seed, most_items))
+    }
+
+    #[getter]
+    fn count(&self) -> usize {
+        self.0.count()
+    }
+}
 
 #[pyclass(frozen, module = "gateway._native")]
 pub(crate) struct TextView {
     body: Py<PyBytes>,
-    view: json::TextView,
+    view: json::TextView<Py<PyAny>>,
     memo: Option<Py<TextMemo>>,
+    paths: Mutex<Paths>,
 }
 
 #[pymethods]
@@ -50,13 +70,34 @@ impl TextView {
     }
 
     #[getter]
-    fn kept_prefix(&self) -> usize {
-        self.view.kept_prefix
+    fn known(&self, py: Python<'_>) -> Vec<(usize, Py<PyAny>)> {
+        self.view.known.iter().map(|(start, note)| (*start, note.clone_ref(py))).collect()
     }
 
     #[getter]
-    fn kept_suffix(&self) -> usize {
-        self.view.kept_suffix
+    fn known_bytes(&self) -> usize {
+        self.view.known_bytes
+    }
+
+    #[getter]
+    fn tail(&self) -> usize {
+        self.view.tail
+    }
+
+    fn item_of(&self, offset: usize) -> PyResult<(usize, usize)> {
+        self.view.item_of(offset).ok_or_else(|| PyIndexError::new_err("no new item is there"))
+    }
+
+    #[pyo3(signature = (notes = HashMap::new()))]
+    fn remember(&self, notes: HashMap<usize, Option<Py<PyAny>>>) -> PyResult<()> {
+        if notes.keys().any(|&index| index >= self.view.item_count()) {
+            return Err(PyIndexError::new_err("no such new item"));
+        }
+        if let Some(memo) = &self.memo {
+            let notes = notes.into_iter().filter_map(|(index, note)| Some((index, note?))).collect();
+            self.view.remember(&memo.get().0, notes);
+        }
+        Ok(())
     }
 
     fn piece(&self, py: Python<'_>, index: usize) -> PyResult<(u8, usize, usize, bool, bool)> {
@@ -70,40 +111,42 @@ impl TextView {
     }
 
     fn text<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyBytes>> {
-        let raw = self.raw(py, self.at(index)?);
+        let piece = self.at(index)?;
+        let raw = self.raw(py, piece);
         let mut text = Vec::with_capacity(raw.len());
-        unescape_into(raw, &mut text);
+        text_into(raw, piece.is_arguments, &mut text);
         Ok(PyBytes::new(py, &text))
     }
 
     fn path(&self, py: Python<'_>, index: usize) -> PyResult<String> {
-        Ok(json::path_of(self.body.as_bytes(py), self.at(index)?.start))
+        let mut paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(paths.path(self.body.as_bytes(py), self.at(index)?.start))
     }
 
     fn raw_span(&self, py: Python<'_>, index: usize, start: usize, end: usize) -> PyResult<(usize, usize)> {
         let piece = self.at(index)?;
-        let (from, to) = raw_span(self.raw(py, piece), start, end);
+        let raw = self.raw(py, piece);
+        let (from, to) = WayBack::new(raw, piece.is_arguments).span(raw, start, end);
         Ok((piece.start + from, piece.start + to))
     }
 
     #[pyo3(signature = (kinds = 0xFFFF_FFFF, first = 0))]
     fn joined(slf: &Bound<'_, Self>, kinds: u32, first: usize) -> JoinedText {
         let py = slf.py();
-        let this = slf.get();
-        let pieces = this.view.pieces.iter().enumerate().skip(first);
-        let mut text = Vec::with_capacity(this.body.as_bytes(py).len());
-        let mut starts = Vec::with_capacity(this.view.pieces.len());
-        for (index, piece) in pieces.filter(|(_, piece)| kinds >> piece.kind as u8 & 1 == 1) {
-            starts.push((text.len(), index));
-            unescape_into(this.raw(py, piece), &mut text);
-            text.push(0);
-        }
-        JoinedText { text: PyBytes::new(py, &text).unbind(), starts, view: slf.clone().unbind() }
-    }
-
-    fn memo(&self, py: Python<'_>, seed: u64) -> TextMemo {
-        let earlier = self.memo.as_ref().map(|memo| &memo.get().0);
-        TextMemo(self.view.memo(self.body.as_bytes(py), seed, earlier))
+        let (body, view) = (slf.get().body.as_bytes(py), &slf.get().view);
+        let all = || {
+            let mut text = Vec::with_capacity(body.len());
+            let mut starts = Vec::with_capacity(view.pieces.len());
+            let pieces = view.pieces.iter().enumerate().skip(first);
+            for (index, piece) in pieces.filter(|(_, piece)| kinds >> piece.kind as u8 & 1 == 1) {
+                starts.push((text.len(), index));
+                text_into(&body[piece.start..piece.end], piece.is_arguments, &mut text);
+                text.push(0);
+            }
+            (text, starts)
+        };
+        let (text, starts) = if body.len() > RELEASE_GIL_BYTES { py.detach(all) } else { all() };
+        JoinedText { text: PyBytes::new(py, &text).unbind(), starts, view: slf.clone().unbind(), way: Mutex::new(None) }
     }
 }
 
@@ -123,6 +166,8 @@ pub(crate) struct JoinedText {
     /// Where in `text` a piece begins, and its index.
     starts: Vec<(usize, usize)>,
     view: Py<TextView>,
+    /// Of the piece that was asked for last: findings come in order.
+    way: Mutex<Option<(usize, WayBack)>>,
 }
 
 #[pymethods]
@@ -141,7 +186,16 @@ impl JoinedText {
         if end < start || end >= next {
             return Err(PyIndexError::new_err("the span is not inside one piece"));
         }
-        let (from, to) = self.view.get().raw_span(py, index, start - at, end - at)?;
-        Ok((index, from, to))
+        let view = self.view.get();
+        let piece = view.at(index)?;
+        let raw = view.raw(py, piece);
+        let mut last = self.way.lock().unwrap_or_else(PoisonError::into_inner);
+        let way = match last.take() {
+            Some((of, way)) if of == index => way,
+            _ => WayBack::new(raw, piece.is_arguments),
+        };
+        let (from, to) = way.span(raw, start - at, end - at);
+        *last = Some((index, way));
+        Ok((index, piece.start + from, piece.start + to))
     }
 }

@@ -17,7 +17,7 @@ WRONG = [
     (b"providers: {anthropic: {}, openai: {dialct: x}}", "$.providers.openai.dialct", "not a known field", "dialect"),
     (b"providers: {openai: {dialect: xx}}", "$.providers.openai.dialect", "is 'xx'", ""),
     (b"models: {prices: {a/b: {input_per_mtok: -1, output_per_mtok: 2}}}", "a/b.input_per_mtok", "is -1", ""),
-    (b"guardrails: {}", "$.guardrails", "not served by this version", "nothing would enforce it"),
+    (b"cache: {}", "$.cache", "not served by this version", "nothing would enforce it"),
     (b"server: {interface: asgy}", "$.server.interface", "is 'asgy'", "did you mean `asgi`?"),
     (b"keys: {a.b: {key: abcdefgh}, c.d/e: {key: abcdefgh, tags: {x.y: z, v: 1}}}", "$.keys.c.d/e.tags.v", "is 1", ""),
     (b"keys: {'7': {key: abc}}", "$.keys.7.key", "length >= 8", ""),

@@ -103,6 +103,22 @@ def test_a_crashed_record_keeps_its_session_turn_and_retry(
     assert not {"deployment", "shadow_of"} & set(records["req_old"])
 
 
+def test_a_crashed_record_says_what_the_guard_had_found(
+    tmp_path: Path, start: Start, open_frame: Callable[..., bytes]
+) -> None:
+    """As it stands in the `open` frame, also of a version that knows other scanners; where nothing stands, nobody knows."""
+    dead = start(1)
+    found = {"ran": ["oracle"], "findings": [{"scanner": "oracle", "action": "pray"}]}
+    dead.append(msgspec.json.encode(msgspec.json.decode(open_frame("req_a", 77)) | {"verdicts": found}))
+    dead.append(open_frame("req_b", 1))
+    dead.abandon()
+    start(2).close()
+    records = {f["request_id"]: f for f in frames_of(tmp_path) if f["k"] == "done"}
+    assert records["req_a"]["verdicts"] == found
+    assert records["req_a"]["cost_nusd"] == 77
+    assert records["req_b"]["verdicts"] == "unknown"
+
+
 def test_a_torn_tail_is_reported_and_left_alone(
     tmp_path: Path, start: Start, open_frame: Callable[..., bytes], done_frame: Callable[..., bytes]
 ) -> None:

@@ -11,7 +11,7 @@ from gateway.base.core.errors import (
     RateLimited,
     Unsupported,
 )
-from gateway.dataplane.flow.failure import may_move, may_retry, may_serve_elsewhere
+from gateway.dataplane.flow.failure import log_bug, may_move, may_retry, may_serve_elsewhere
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 529])
@@ -48,3 +48,19 @@ def test_faults_of_the_way(fault: str, passes: bool) -> None:
 )
 def test_what_one_refuses_and_another_may_not(error: GatewayError, elsewhere: bool) -> None:
     assert may_serve_elsewhere(error) is elsewhere
+
+
+def test_what_a_bug_quotes_is_not_logged(capfd: pytest.CaptureFixture[str]) -> None:
+    """A fault may hold a whole body in its words, and in those of its cause: the log says what kind it is, and where."""
+    body = b'{"input":"ghp_secret \xff"}'
+    try:
+        try:
+            body.decode()
+        except UnicodeDecodeError as exc:
+            raise KeyError(body) from exc
+    except KeyError as exc:
+        log_bug("req_1", exc)
+    said = capfd.readouterr().err
+    assert "ghp_secret" not in said
+    assert '"error":"KeyError"' in said
+    assert "test_failure.py" in said

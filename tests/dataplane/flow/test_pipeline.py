@@ -289,7 +289,7 @@ def test_a_large_count_does_not_stop_the_others(
     provider: FakeUpstream, tmp_path: Path, path: str, body: dict[str, Any]
 ) -> None:
     given = given_to_threads(provider, tmp_path, path, {"model": "gemini/gemini-2.5-flash", **body})
-    assert given == ["_read", "counted"]
+    assert given == ["_read", "inspect_beside", "counted"]
 
 
 def test_a_small_count_needs_no_thread(provider: FakeUpstream, tmp_path: Path) -> None:

@@ -76,7 +76,8 @@ def test_a_bug_in_the_writer_is_told_without_it(journal: _Journal) -> None:
     deployment = SimpleNamespace(
         dialect="anthropic.messages", model="m", name="anthropic/m", provider=provider, price=None
     )
-    policy = SimpleNamespace(version="v1", price_version="p1", cost_of_answer=_price)
+    guardrails = SimpleNamespace(guardrails=SimpleNamespace(enabled=False))
+    policy = SimpleNamespace(config=guardrails, version="v1", guard=None, price_version="p1", cost_of_answer=_price)
     reply, ended = _Reply(), []
     incoming = SimpleNamespace(method="POST", path="/v1/chat/completions")
     made: Any = (incoming, reply, policy, 0.0, 0.0, "sdk", "", "", "", "none")

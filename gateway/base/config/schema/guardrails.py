@@ -44,15 +44,21 @@ class PiiConfig(Config, frozen=True):
 
     mode: Annotated[ModeOf, Meta(description="In what leaves")] = "log"
     answers: Annotated[ModeOf, Meta(description="In what the model answers")] = "off"
-    kinds: Annotated[Names, Meta(description="Which kinds; empty: all")] = field(default_factory=list)
-    fail: Literal["closed", "open"] = "open"
+    kinds: Annotated[
+        Names, Meta(description="Which kinds, by rule; empty: all", examples=[["iban", "payment-card"]])
+    ] = field(default_factory=list)
+    fail: Annotated[
+        Literal["closed", "open"], Meta(description="Whether a fault of the scanner refuses the request")
+    ] = "open"
 
 
 class InjectionConfig(Config, frozen=True):
     """Instructions in what nobody vouches for: results of tools, descriptions of tools, files."""
 
-    mode: ModeOf = "log"
-    fail: Literal["closed", "open"] = "open"
+    mode: Annotated[ModeOf, Meta(description="In results of tools and declared tools")] = "log"
+    fail: Annotated[
+        Literal["closed", "open"], Meta(description="Whether a fault of the scanner refuses the request")
+    ] = "open"
 
 
 class ToolCallsConfig(Config, frozen=True):
@@ -69,7 +75,9 @@ class ToolCallsConfig(Config, frozen=True):
     tools: Annotated[Names, Meta(description="The only tools that may be called, as globs; empty: any")] = field(
         default_factory=list
     )
-    fail: Literal["closed", "open"] = "open"
+    fail: Annotated[Literal["closed", "open"], Meta(description="Whether a fault of the scanner ends the answer")] = (
+        "open"
+    )
 
 
 class AnswersConfig(Config, frozen=True):
@@ -88,15 +96,17 @@ class AnswersConfig(Config, frozen=True):
 class QuarantineConfig(Config, frozen=True):
     """Copies of what was blocked or redacted, encrypted, for those who may look."""
 
-    enabled: bool = False
-    keep_days: Annotated[int, Meta(ge=1, le=3650)] = 30
-    max_bytes: Annotated[int, Meta(ge=1 << 20)] = 256 << 20
+    enabled: Annotated[
+        bool, Meta(description="Whether anything is kept; docs/concepts/threat-model.md says what that means")
+    ] = False
+    keep_days: Annotated[int, Meta(ge=1, le=3650, description="What is older is dropped")] = 30
+    max_bytes: Annotated[int, Meta(ge=1 << 20, description="Of all entries, sealed; the oldest go first")] = 256 << 20
 
 
 class GuardrailsConfig(Config, frozen=True):
     """`enabled: false` turns all of it off."""
 
-    enabled: bool = True
+    enabled: Annotated[bool, Meta(description="Whether anything is looked at; records then say `not_run: off`")] = True
     secrets: SecretsConfig = field(default_factory=SecretsConfig)
     pii: PiiConfig = field(default_factory=PiiConfig)
     injection: InjectionConfig = field(default_factory=InjectionConfig)

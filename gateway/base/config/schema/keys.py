@@ -26,6 +26,13 @@ class KeyConfig(Config, frozen=True):
         list[str],
         Meta(description="Patterns of `provider/model` this key may use; empty: all", examples=[["openai/*"]]),
     ] = field(default_factory=list)
+    tools: Annotated[
+        list[str],
+        Meta(
+            description="The only tools that a model may call for it, as globs; empty: any. `guardrails.tool_calls.mode` says what is done",
+            examples=[["Read", "mcp__jira__*"]],
+        ),
+    ] = field(default_factory=list)
     expires: Annotated[
         str | None, Meta(description="RFC 3339 time after which it is refused", examples=["2027-01-01T00:00:00Z"])
     ] = None

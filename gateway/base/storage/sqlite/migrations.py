@@ -101,6 +101,27 @@ LEASES: tuple[str, ...] = (
 )
 """Steps of leases.sqlite3. `totals` of node '' are the sums of a bucket's corrections. The second step is that of rate limits (rates.py)."""
 
+QUARANTINE: tuple[str, ...] = (
+    """
+    CREATE TABLE entries (
+        id TEXT PRIMARY KEY,
+        ts_ms INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        session_id TEXT NOT NULL,
+        action TEXT NOT NULL,
+        rules TEXT NOT NULL,
+        bytes INTEGER NOT NULL,
+        sealed BLOB NOT NULL
+    );
+    CREATE INDEX entries_ts ON entries(ts_ms);
+    CREATE TABLE size (bytes INTEGER NOT NULL);
+    INSERT INTO size VALUES (0);
+    CREATE TRIGGER entries_added AFTER INSERT ON entries BEGIN UPDATE size SET bytes = bytes + new.bytes; END;
+    CREATE TRIGGER entries_dropped AFTER DELETE ON entries BEGIN UPDATE size SET bytes = bytes - old.bytes; END;
+    """,
+)
+"""Steps of quarantine.sqlite3. `size` is the sum of all entries' bytes."""
+
 
 def migrate(db: sqlite3.Connection, steps: Sequence[str], name: str) -> None:
     """Run the steps that `db` has not seen, each in one transaction with its number. Raises StorageError."""

@@ -7,11 +7,13 @@ read in words and the value judged by them: the more the name says, the less the
 """
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
-from gateway.dataplane.guard.secrets.checks import entropy, is_hex, is_no_name, is_uuid, looks_random
-from gateway.dataplane.guard.secrets.database import Database, Pattern
-from gateway.dataplane.guard.secrets.finding import Confidence, Finding
+from gateway.dataplane.guard.database import NONE_SAVED, Database, Pattern
+from gateway.dataplane.guard.entropy import entropy
+from gateway.dataplane.guard.finding import Confidence, Finding
+from gateway.dataplane.guard.secrets.checks import is_hex, is_no_name, is_uuid, looks_random
 from gateway.dataplane.guard.secrets.names import Said, begins_word, said, words_of
 from gateway.dataplane.guard.secrets.vendors import VENDORS
 
@@ -61,9 +63,8 @@ class Assignments:
 
     __slots__ = ("names",)
 
-    def __init__(self, names: bytes | None = None) -> None:
-        """`names` is what `names.serialised()` gave."""
-        self.names = Database([Pattern(n, _spelled(name), True) for n, name in enumerate(_NAMES)], names)
+    def __init__(self, saved: Mapping[bytes, bytes] = NONE_SAVED) -> None:
+        self.names = Database([Pattern(n, _spelled(name), True) for n, name in enumerate(_NAMES)], saved)
 
     def findings(self, text: bytes, end: int) -> tuple[list[Finding], int]:
         """What the value that covers byte `end - 1` is, and where it ends; (…, `end`) when nothing is assigned there."""
@@ -77,6 +78,8 @@ class Assignments:
                 continue
             if value.end(2) < end:
                 break  # an assignment before this one, and so are all names before it
+            if _is_in_placeholder(text, at):
+                continue
             if value.group(1) and not (_NAMES[number] in _FLAGS and looks_random(value.group(2))):
                 continue
             done = max(done, value.end(2))
@@ -98,14 +101,20 @@ def _judged(text: bytes, number: int, at: int, after: int, value: bytes, start: 
         told = said(words_of(before + name + behind))
         if told is None or not _is_credential(secret, told):
             return None
-        return Finding("assigned-credential", start, start + len(secret), Confidence.RANDOM)
+        return Finding("secrets", "assigned-credential", start, start + len(secret), Confidence.RANDOM)
     if not begins_word(before, name):
         return None
     told = said(["vendor", *words_of(before), *words_of(behind)])
     if told is None or not _is_vendors(secret, told):
         return None
     rule = f"{_NAMES[number].replace('_', '-')}-credential"
-    return Finding(rule, start, start + len(secret), Confidence.VENDOR)
+    return Finding("secrets", rule, start, start + len(secret), Confidence.VENDOR)
+
+
+def _is_in_placeholder(text: bytes, at: int) -> bool:
+    """`<SECRET_github-pat_5d1c07ab>` stands for a secret, and names nothing that follows."""
+    opened = text.rfind(b"<SECRET_", max(0, at - _NAME_REACH), at + len(b"<SECRET_"))
+    return opened >= 0 and text.find(b">", opened, at) < 0
 
 
 def _run(pattern: re.Pattern[bytes], text: bytes) -> bytes:

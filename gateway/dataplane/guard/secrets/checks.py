@@ -1,13 +1,13 @@
 """What a value says about itself: entropy, randomness, checksums, structure. Pure; each takes bytes that are ASCII."""
 
-import math
 import re
 from binascii import Error as NotBase64
 from binascii import a2b_base64, crc32
-from collections import Counter
 from typing import Any
 
 import msgspec
+
+from gateway.dataplane.guard.entropy import entropy
 
 _BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _GITHUB_CHECKSUM = 6
@@ -41,12 +41,6 @@ _SYMBOL, _DIGIT = re.compile(rb"[!@#%^&?]"), re.compile(rb"[0-9]")
 _KINDS = (str.islower, str.isupper, str.isdigit, lambda char: not char.isalnum())
 _BASE64_VALUE = re.compile(rb":\s+(?:[|>][+-]?\s+)?[\"']?[A-Za-z0-9+/]{10,}={0,3}[\"']?\s*$", re.MULTILINE)
 _PARTS = re.compile(rb"[A-Za-z0-9]+")
-
-
-def entropy(value: bytes) -> float:
-    """Shannon entropy in bits per byte."""
-    size = len(value)
-    return -sum(count / size * math.log2(count / size) for count in Counter(value).values()) if size else 0.0
 
 
 def is_uuid(value: bytes) -> bool:

@@ -14,4 +14,4 @@ pub use error::{JsonError, JsonErrorKind};
 pub use find::{elements, find_member, find_path, is_key, members};
 pub use scan::scan_object;
 pub use text::quoted;
-pub use text_view::{Dialect, Kind, MAX_DEPTH, Memo, Piece, TextView, path_of, raw_span, unescape_into};
+pub use text_view::{Dialect, Kind, MAX_DEPTH, Memo, Paths, Piece, TextView, WayBack, path_of, text_into};

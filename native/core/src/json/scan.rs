@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::error::{
     JsonError,
-    JsonErrorKind::{Empty, Malformed, NotObject, NotUtf8, TooDeep},
+    JsonErrorKind::{DuplicateKey, Empty, Malformed, NotObject, NotUtf8, TooDeep},
 };
 use super::members::Members;
 use super::text::{number_end, string_end};
@@ -25,6 +25,16 @@ pub fn scan_object(body: &[u8], keys: &[&[u8]], max_depth: usize) -> Result<Vec<
         return Err(JsonError::new(NotUtf8, offset, "the body is not UTF-8"));
     }
     Scanner { bytes: body, at: 0, nesting: Nesting::new(max_depth), members: Members::new(keys) }.run()
+}
+
+/// Whether `text` is one JSON object or array, and nothing else.
+pub(super) fn is_json(text: &[u8], max_depth: usize) -> bool {
+    if !matches!(text.trim_ascii(), [b'{', .., b'}'] | [b'[', .., b']']) {
+        return false;
+    }
+    let scanner = Scanner { bytes: text, at: 0, nesting: Nesting::new(max_depth), members: Members::new(&[]) };
+    // the last two are found when all the rest is good
+    scanner.run().map_or_else(|fault| matches!(fault.kind, NotObject | DuplicateKey), |_| true)
 }
 
 struct Scanner<'a> {

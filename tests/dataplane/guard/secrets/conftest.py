@@ -1,10 +1,11 @@
-"""One detector for all tests of the room: compiling takes seconds."""
+"""One scan for all tests of the room: compiling takes seconds."""
 
 import pytest
 
-from gateway.dataplane.guard.secrets import Detector
+from gateway.dataplane.guard.scan import Scan
+from gateway.dataplane.guard.secrets import Secrets
 
 
 @pytest.fixture(scope="session")
-def detector() -> Detector:
-    return Detector()
+def secrets() -> Scan:
+    return Scan(Secrets())

@@ -2,8 +2,8 @@
 
 import pytest
 
+from gateway.dataplane.guard.entropy import entropy
 from gateway.dataplane.guard.secrets.checks import (
-    entropy,
     github_checksum,
     is_hex,
     is_password,

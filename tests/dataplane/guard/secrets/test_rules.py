@@ -19,7 +19,7 @@ def test_rules_have_one_name_each() -> None:
 
 def test_a_rule_captures_what_must_not_leave() -> None:
     """Each expression has a group."""
-    assert [rule.id for rule in RULES if not rule.confirm.groups] == []
+    assert [rule.id for rule in RULES if not rule.confirm.pattern.groups] == []
 
 
 def test_the_reference_is_current() -> None:

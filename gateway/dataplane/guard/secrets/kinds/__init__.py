@@ -1,7 +1,7 @@
 """The kinds of secrets with a published form, one file per family."""
 
+from gateway.dataplane.guard.rule import Rule
 from gateway.dataplane.guard.secrets.kinds import cloud, code, llm, services, structure
-from gateway.dataplane.guard.secrets.rule import Rule
 
 __all__ = ["RULES"]
 

@@ -1,7 +1,6 @@
 """Credentials of clouds, hosting and infrastructure."""
 
-from gateway.dataplane.guard.secrets.checks import has_base64_value
-from gateway.dataplane.guard.secrets.rule import (
+from gateway.dataplane.guard.rule import (
     ALNUM,
     BASE32,
     BASE64,
@@ -14,6 +13,7 @@ from gateway.dataplane.guard.secrets.rule import (
     pattern,
     token,
 )
+from gateway.dataplane.guard.secrets.checks import has_base64_value
 
 _SAME_DOCUMENT = r"(?:(?!\n---)[\s\S]){0,400}?"
 _ENTRIES = r"\r?\n((?:[ \t]+[\w.-]{1,80}:[^\n]{0,4000}(?:\n[ \t]{4,}[A-Za-z0-9+/=]{1,4000})?(?:\n|$)){1,50}+)"

@@ -1,7 +1,7 @@
 """Credentials of code hosts, package registries and build services."""
 
+from gateway.dataplane.guard.rule import ALNUM, HEX, LOWER, LOWER_HEX, START, URL64, Rule, pattern, token
 from gateway.dataplane.guard.secrets.checks import github_checksum, is_no_name
-from gateway.dataplane.guard.secrets.rule import ALNUM, HEX, LOWER, LOWER_HEX, START, URL64, Rule, pattern, token
 
 RULES: tuple[Rule, ...] = (
     # The last six characters are a CRC-32 of the rest. It raises the confidence and is not asked for: documentation and

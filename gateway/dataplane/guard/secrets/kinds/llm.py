@@ -1,6 +1,6 @@
 """Keys of model providers and of what stands around them."""
 
-from gateway.dataplane.guard.secrets.rule import ALNUM, LOWER_HEX, URL64, Rule, token
+from gateway.dataplane.guard.rule import ALNUM, LOWER_HEX, URL64, Rule, token
 
 RULES: tuple[Rule, ...] = (
     token("anthropic-api-key", "Anthropic API key", "sk-ant-api", URL64, 40),

@@ -1,6 +1,6 @@
 """Credentials of chat, mail, payment, monitoring and other hosted services."""
 
-from gateway.dataplane.guard.secrets.rule import ALNUM, HEX, LOWER, LOWER_HEX, START, URL64, Rule, pattern, token
+from gateway.dataplane.guard.rule import ALNUM, HEX, LOWER, LOWER_HEX, START, URL64, Rule, pattern, token
 
 RULES: tuple[Rule, ...] = (
     token(

@@ -2,9 +2,11 @@
 
 import re
 
-from gateway.dataplane.guard.secrets.checks import entropy, is_header_value, is_password, is_strong_password, jwt_header
-from gateway.dataplane.guard.secrets.finding import Confidence
-from gateway.dataplane.guard.secrets.rule import START, URL64, Rule, pattern, token
+from gateway.dataplane.guard.entropy import entropy
+from gateway.dataplane.guard.expression import Expression
+from gateway.dataplane.guard.finding import Confidence
+from gateway.dataplane.guard.rule import START, URL64, Rule, pattern, token
+from gateway.dataplane.guard.secrets.checks import is_header_value, is_password, is_strong_password, jwt_header
 
 _PEM_BODY = re.compile(rb"[A-Za-z0-9+/=]{16,}")
 _KEY_NAMES = rb"(?:[A-Z0-9]{1,20}[ _-]){0,4}PRIVATE KEY(?: BLOCK)?"
@@ -26,7 +28,7 @@ VIRTUAL_KEY = Rule(
     "agentcc-virtual-key",
     "Virtual key of this gateway",
     (r"sk-agentcc-[A-Za-z0-9_-]{8}",),
-    re.compile(rb"(sk-agentcc-[A-Za-z0-9_-]{8,200})"),
+    Expression(r"(sk-agentcc-[A-Za-z0-9_-]{8,200})"),
     Confidence.PROVEN,
     is_always=True,
 )

@@ -49,6 +49,8 @@ pub struct Piece {
     pub kind: Kind,
     /// The key of a member, not a value.
     pub is_key: bool,
+    /// The arguments of a call: JSON inside a string.
+    pub is_arguments: bool,
 }
 
 /// Whose request it is.

@@ -6,6 +6,8 @@
 //!
 //! For bodies that `scan_object` has passed: the walk checks no more than it must to find its way, and refuses the rest.
 
+mod cut;
+mod items;
 mod kind;
 mod memo;
 mod names;
@@ -18,10 +20,15 @@ mod tests;
 
 pub use kind::{Dialect, Kind, Piece};
 pub use memo::Memo;
-pub use path::path_of;
-pub use unescape::{raw_span, unescape_into};
+pub use path::{Paths, path_of};
+pub use unescape::{WayBack, text_into};
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::error::JsonError;
+use items::Items;
+use memo::{Follows, Item};
 use walk::Walk;
 
 /// More nesting than this is refused, unless the caller says otherwise; as in `scan_object`'s binding.
@@ -29,47 +36,48 @@ pub const MAX_DEPTH: usize = 512;
 
 /// The pieces of a body, in its order.
 #[derive(Debug)]
-pub struct TextView {
-    /// Those in what has changed since the memo; all without one.
+pub struct TextView<N> {
+    /// Those of the items that the memo does not know; all without one.
     pub pieces: Vec<Piece>,
-    /// So many bytes at the start are as they were when the memo was made, and have no pieces here.
-    pub kept_prefix: usize,
-    /// The same at the end.
-    pub kept_suffix: usize,
-    dialect: Dialect,
-    borders: Vec<memo::Border>,
+    /// Where in the body known items begin that have a note.
+    pub known: Vec<(usize, Arc<N>)>,
+    /// The length of all known items.
+    pub known_bytes: usize,
+    /// Where what follows the model's last words begins: behind the last element of a conversation that is the model's and has
+    /// another's behind it. 0 when there is none.
+    pub tail: usize,
+    items: Vec<Item>,
+    follows: Vec<Follows>,
 }
 
-impl TextView {
-    /// View `body`. With the `memo` of an earlier body of the session, only what differs is walked.
+impl<N> TextView<N> {
+    /// View `body`. Only what the `memo` does not know is looked at.
     ///
     /// # Errors
     /// `TooDeep`, or `Malformed` where the walk cannot go on.
-    pub fn new(body: &[u8], dialect: Dialect, memo: Option<&Memo>, max_depth: usize) -> Result<Self, JsonError> {
-        if let Some(memo) = memo.filter(|memo| memo.dialect == dialect)
-            && let Some(kept) = memo.kept_of(body)
-        {
-            let mut walk = Walk::resumed(body, dialect, max_depth, kept.prefix_end, kept.suffix_start);
-            // a number may go on where it ended before, and then the walk fails: it is done from the start
-            if walk.run().is_ok() {
-                return Ok(Self::of(walk, body.len(), dialect, kept.prefix_end.at));
-            }
-        }
-        let mut walk = Walk::new(body, dialect, max_depth);
+    pub fn new(body: &[u8], dialect: Dialect, memo: Option<&Memo<N>>, max_depth: usize) -> Result<Self, JsonError> {
+        let mut walk = Walk::new(body, dialect, memo, max_depth);
         walk.run()?;
-        Ok(Self::of(walk, body.len(), dialect, 0))
+        let (pieces, Items { new, known, known_bytes, tail, follows, .. }) = (walk.pieces, walk.items);
+        Ok(Self { pieces, known, known_bytes, tail, items: new, follows })
     }
 
-    /// What tells the next body of the session what it has in common with this one. `previous` is the memo this view was
-    /// made with.
+    /// The new item that the byte at `offset` of the body is in: its index, and where it begins.
     #[must_use]
-    pub fn memo(&self, body: &[u8], seed: u64, previous: Option<&Memo>) -> Memo {
-        Memo::new(body, self, seed, previous)
+    pub fn item_of(&self, offset: usize) -> Option<(usize, usize)> {
+        let index = self.items.partition_point(|item| item.start <= offset).checked_sub(1)?;
+        let item = self.items.get(index).filter(|item| offset < item.end)?;
+        Some((index, item.start))
     }
 
-    fn of(walk: Walk<'_>, length: usize, dialect: Dialect, kept_prefix: usize) -> Self {
-        let kept_suffix = length - walk.ended_at();
-        let (pieces, borders) = walk.into_parts();
-        Self { pieces, kept_prefix, kept_suffix, dialect, borders }
+    /// How many new items there are.
+    #[must_use]
+    pub fn item_count(&self) -> usize {
+        self.items.len()
+    }
+
+    /// All new items are known from now on, with the `notes` of those that have any, by index.
+    pub fn remember(&self, memo: &Memo<N>, notes: HashMap<usize, N>) {
+        memo.remember(&self.items, notes, &self.follows);
     }
 }

@@ -32,6 +32,7 @@ pub(super) enum Says {
     Data,
     Sealed,
     MediaType,
+    Arguments,
     /// `true` here makes the text beside it reasoning (Gemini).
     Thought,
 }
@@ -49,7 +50,7 @@ const fn slot(form: Form, kind: Kind) -> Slot {
 }
 
 pub(super) const TOP: Slot = slot(Form::Top, Other);
-pub(super) const MESSAGES: Slot = slot(Form::Items, User);
+const MESSAGES: Slot = slot(Form::Items, User);
 const UNKNOWN: Slot = slot(Form::Free, Other);
 
 /// The place of a member's value in an object that stands at `around`, and whether its (unescaped) name is known.
@@ -162,9 +163,8 @@ fn of_node(kind: Kind, name: &[u8]) -> Option<Slot> {
         b"encrypted_content" | b"signature" | b"thoughtSignature" | b"thought_signature" | b"redactedContent"
         | b"encrypted_index" => says(Says::Sealed),
         b"thought" => says(Says::Thought),
-        b"input" | b"arguments" | b"args" | b"partialArgs" | b"action" | b"operation" | b"queries" | b"code" => {
-            slot(Form::Free, Call)
-        }
+        b"arguments" => Slot { says: Says::Arguments, ..slot(Form::Free, Call) },
+        b"input" | b"args" | b"partialArgs" | b"action" | b"operation" | b"queries" | b"code" => slot(Form::Free, Call),
         b"tool_calls" | b"function_call" | b"function" | b"custom" | b"toolUse" | b"functionCall" | b"toolCall"
         | b"executableCode" | b"executable_code" => slot(Form::Node, Call),
         b"response" | b"json" | b"outputs" | b"results" | b"logs" | b"stdout" | b"stderr" | b"error" => {

@@ -4,36 +4,41 @@
 //! that says it, and so does base64 whose media type may follow. Each waits at most once, so the time is linear.
 
 use std::borrow::Cow;
+use std::mem;
 
 use super::super::error::{JsonError, JsonErrorKind};
 use super::super::find::{skip_whitespace, value_end};
 use super::super::text::{lenient_string_end as string_end, unescape};
+use super::cut::OpenItem;
+use super::items::Items;
 use super::kind::{Dialect, Kind, Piece, is_data_url, is_payload, is_text_type};
-use super::memo::Border;
-use super::names::{self, Form, MESSAGES, Says, Slot, TOP};
+use super::memo::Memo;
+use super::names::{self, Form, Says, Slot, TOP};
 
-pub(super) struct Walk<'a> {
-    body: &'a [u8],
-    at: usize,
+pub(super) struct Walk<'a, N> {
+    pub(super) body: &'a [u8],
+    pub(super) at: usize,
     dialect: Dialect,
     max_depth: usize,
-    /// Where to end when only the request itself is open there.
-    stop: usize,
-    is_resumed: bool,
-    open: Vec<Frame>,
-    pieces: Vec<Piece>,
+    pub(super) open: Vec<Frame>,
+    pub(super) pieces: Vec<Piece>,
     /// Indices of the pieces whose kind is `Pending`, in order.
-    waiting: Vec<usize>,
+    pub(super) waiting: Vec<usize>,
     /// The same of those that may be media.
-    payloads: Vec<usize>,
-    borders: Vec<Border>,
+    pub(super) payloads: Vec<usize>,
+    pub(super) items: Items<'a, N>,
+    pub(super) item: OpenItem,
+    /// The values in the bracket that comes next are items.
+    pub(super) cut_next: bool,
 }
 
 /// An open bracket.
-struct Frame {
-    slot: Slot,
-    is_object: bool,
+pub(super) struct Frame {
+    pub(super) slot: Slot,
+    pub(super) is_object: bool,
     is_message: bool,
+    /// Its values are items, or are cut into items.
+    pub(super) is_cut: bool,
     waiting: usize,
     payloads: usize,
     /// What its type says of the text inside.
@@ -43,48 +48,32 @@ struct Frame {
     payload: Option<Kind>,
 }
 
-impl<'a> Walk<'a> {
-    pub(super) fn new(body: &'a [u8], dialect: Dialect, max_depth: usize) -> Self {
+impl<'a, N> Walk<'a, N> {
+    pub(super) fn new(body: &'a [u8], dialect: Dialect, memo: Option<&'a Memo<N>>, max_depth: usize) -> Self {
         Self {
             body,
             at: skip_whitespace(body, 0),
             dialect,
             max_depth,
-            stop: usize::MAX,
-            is_resumed: false,
             open: Vec::with_capacity(16),
-            pieces: Vec::with_capacity(body.len() / 64),
+            pieces: Vec::with_capacity(64),
             waiting: Vec::new(),
             payloads: Vec::new(),
-            borders: Vec::with_capacity(64),
+            items: Items::new(body, dialect, memo),
+            item: OpenItem::default(),
+            cut_next: false,
         }
-    }
-
-    /// From right after a value of an earlier body to the end of another.
-    pub(super) fn resumed(body: &'a [u8], dialect: Dialect, max_depth: usize, from: Border, stop: usize) -> Self {
-        let mut walk = Self::new(body, dialect, max_depth);
-        walk.stop = if stop == body.len() { usize::MAX } else { stop };
-        (walk.at, walk.is_resumed) = (from.at, true);
-        walk.push(TOP, true);
-        if !from.is_top {
-            walk.push(MESSAGES, false);
-        }
-        walk
-    }
-
-    pub(super) const fn ended_at(&self) -> usize {
-        self.at
-    }
-
-    pub(super) fn into_parts(self) -> (Vec<Piece>, Vec<Border>) {
-        (self.pieces, self.borders)
     }
 
     /// # Errors
     /// `TooDeep`, or `Malformed` where it cannot go on.
     pub(super) fn run(&mut self) -> Result<(), JsonError> {
-        let first = if self.body.get(self.at) == Some(&b'{') { TOP } else { Slot { form: Form::Free, ..TOP } };
-        let mut next = if self.is_resumed { self.step()? } else { Some(first) };
+        self.cut_next = self.body.get(self.at) == Some(&b'{');
+        let first = if self.cut_next { TOP } else { Slot { form: Form::Free, ..TOP } };
+        if !self.cut_next {
+            self.open_item(self.at, 0);
+        }
+        let mut next = Some(first);
         while let Some(slot) = next {
             let start = self.at;
             next = match self.body.get(start) {
@@ -126,8 +115,10 @@ impl<'a> Walk<'a> {
                 self.close();
                 self.step()
             }
-            (_, true) => self.key().map(Some),
-            (_, false) => Ok(Some(self.element())),
+            _ => match self.value()? {
+                Some(slot) => Ok(Some(slot)),
+                None => self.step(),
+            },
         }
     }
 
@@ -138,6 +129,7 @@ impl<'a> Walk<'a> {
             slot,
             is_object,
             is_message,
+            is_cut: mem::take(&mut self.cut_next),
             waiting: self.waiting.len(),
             payloads: self.payloads.len(),
             by_type: None,
@@ -146,7 +138,7 @@ impl<'a> Walk<'a> {
         });
     }
 
-    fn top_frame(&mut self) -> &mut Frame {
+    pub(super) fn top_frame(&mut self) -> &mut Frame {
         let last = self.open.len() - 1; // a member's value stands in an object
         &mut self.open[last]
     }
@@ -154,32 +146,21 @@ impl<'a> Walk<'a> {
     /// A value just ended. Close all that ends with it, and go to the next value; `None` at the end.
     fn step(&mut self) -> Result<Option<Slot>, JsonError> {
         loop {
+            if self.open.len() == self.item.depth {
+                self.close_item();
+            }
             let Some(frame) = self.open.last() else {
                 self.at = skip_whitespace(self.body, self.at);
                 return if self.at == self.body.len() { Ok(None) } else { Err(self.lost()) };
             };
             let is_object = frame.is_object;
-            match self.open.as_slice() {
-                [top] if top.slot.form == Form::Top => {
-                    self.borders.push(Border { at: self.at, is_top: true });
-                    if self.at == self.stop {
-                        return Ok(None);
-                    }
-                }
-                [_, items] if items.slot.form == Form::Items => {
-                    self.borders.push(Border { at: self.at, is_top: false });
-                }
-                _ => {}
-            }
             self.at = skip_whitespace(self.body, self.at);
             match (self.body.get(self.at), is_object) {
-                (Some(b','), true) => {
+                (Some(b','), _) => {
                     self.at = skip_whitespace(self.body, self.at + 1);
-                    return self.key().map(Some);
-                }
-                (Some(b','), false) => {
-                    self.at = skip_whitespace(self.body, self.at + 1);
-                    return Ok(Some(self.element()));
+                    if let Some(slot) = self.value()? {
+                        return Ok(Some(slot));
+                    }
                 }
                 (Some(b'}'), true) | (Some(b']'), false) => self.close(),
                 _ => return Err(self.lost()),
@@ -187,12 +168,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn element(&self) -> Slot {
-        self.open.last().map_or(TOP, |frame| frame.slot)
-    }
-
     /// `"key" :` up to the first byte of the value, whose place it gives.
-    fn key(&mut self) -> Result<Slot, JsonError> {
+    pub(super) fn key(&mut self, around: Slot) -> Result<Slot, JsonError> {
         let start = self.at + 1;
         if self.body.get(self.at) != Some(&b'"') {
             return Err(self.lost());
@@ -205,18 +182,18 @@ impl<'a> Walk<'a> {
         self.at = skip_whitespace(self.body, colon + 1);
         let raw = &self.body[start..end - 1];
         let name = if raw.contains(&b'\\') { unescape(raw) } else { Cow::Borrowed(raw) };
-        let (slot, is_known) = names::member(self.element(), &name, self.dialect);
+        let (slot, is_known) = names::member(around, &name, self.dialect);
         if !is_known {
-            self.piece(slot.kind, start, end - 1, true);
+            self.piece(Piece { start, end: end - 1, kind: slot.kind, is_key: true, is_arguments: false });
         }
         Ok(slot)
     }
 
-    fn piece(&mut self, kind: Kind, start: usize, end: usize, is_key: bool) {
-        if kind == Kind::Pending {
+    fn piece(&mut self, piece: Piece) {
+        if piece.kind == Kind::Pending {
             self.waiting.push(self.pieces.len());
         }
-        self.pieces.push(Piece { start, end, kind, is_key });
+        self.pieces.push(piece);
     }
 
     fn string(&mut self, slot: Slot, start: usize, end: usize) {
@@ -229,6 +206,7 @@ impl<'a> Walk<'a> {
             _ if is_data_url(raw) => Kind::Media,
             _ => slot.kind,
         };
+        let piece = Piece { start, end, kind, is_key: false, is_arguments: slot.says == Says::Arguments };
         match slot.says {
             Says::Type if is_word => {
                 let frame = self.top_frame();
@@ -246,12 +224,12 @@ impl<'a> Walk<'a> {
             }
             Says::Data if kind != Kind::Media && is_payload(raw) => {
                 self.payloads.push(self.pieces.len());
-                self.pieces.push(Piece { start, end, kind, is_key: false });
+                self.pieces.push(piece);
                 return;
             }
             _ => {}
         }
-        self.piece(kind, start, end, false);
+        self.piece(piece);
     }
 
     /// Close the newest bracket, and say what it knows of the pieces inside.
@@ -259,6 +237,9 @@ impl<'a> Walk<'a> {
         self.at += 1;
         let Some(frame) = self.open.pop() else { return };
         let said = frame.by_type.or_else(|| frame.is_message.then(|| self.of_message(&frame)));
+        if frame.is_message && self.open.len() == self.item.depth {
+            self.item.is_models = matches!(said, Some(Kind::Assistant | Kind::Reasoning | Kind::Call));
+        }
         if said.is_some() || frame.payload.is_some() {
             for index in self.payloads.drain(frame.payloads..) {
                 let piece = &mut self.pieces[index];

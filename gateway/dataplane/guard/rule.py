@@ -1,4 +1,4 @@
-"""What a kind of secret is to the scanner: patterns for Hyperscan to find it by, an expression to confirm it by.
+"""What a rule is to a scanner: patterns for Hyperscan to find a place by, an expression to confirm it by.
 
 The two are separate because they want different things. Hyperscan runs over every byte, so its pattern is the least that is
 rare in ordinary text: a literal and a few characters of the alphabet. The expression runs only around a hit and is exact.
@@ -10,7 +10,10 @@ from collections.abc import Callable
 from typing import Final
 
 from gateway.base.core.struct import Record
-from gateway.dataplane.guard.secrets.finding import Confidence
+from gateway.base.core.verdict import Scanner
+from gateway.dataplane.guard.entropy import entropy
+from gateway.dataplane.guard.expression import Expression
+from gateway.dataplane.guard.finding import Confidence, Finding
 
 HEX: Final = "0-9a-fA-F"
 LOWER_HEX: Final = "0-9a-f"
@@ -24,20 +27,23 @@ BASE64: Final = "A-Za-z0-9+/"
 DOTTED: Final = "A-Za-z0-9_.=-"
 UUID: Final = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 
-START: Final = r"(?:(?<![A-Za-z0-9_+/.-])|(?<=//)|(?<=\\[nrt])|(?<=%[0-9A-F]{2})|(?<=_[A-Z]{3}=))"
+START: Final = (
+    r"(?:(?<![A-Za-z0-9_+/.-])|(?<=//)|(?<=\\[nrtbf])|(?<=\\u[0-9A-Fa-f]{4})|(?<=%[0-9A-F]{2})|(?<=_[A-Z]{3}=))"
+)
 """A token begins where no word runs on; the letter of an escape (`\n` in a text that quotes a file) is no word."""
 
 _MOST = 2048  # no token of a published format is longer, JWTs aside, which have a rule of their own
+_CONTEXT_BYTES = 300
 _SEEN = 8  # characters after the prefix that the prefilter wants: with a prefix of four, ordinary text has next to none
 
 
 class Rule(Record, frozen=True):
-    """One kind of secret. Group 1 of `confirm`, else all of it, is what must not leave."""
+    """One kind of finding. Group 1 of `confirm`, else all of it, is what was looked for."""
 
     id: str
     title: str
     prefilters: tuple[str, ...]
-    confirm: re.Pattern[bytes]
+    confirm: Expression
     confidence: Confidence = Confidence.FORMAT
     least_entropy: float = 0.0
     """Bits per character of the secret (Shannon); below it, it is a placeholder."""
@@ -80,7 +86,7 @@ def token(
         rule_id,
         title,
         tuple(rf"{re.escape(each)}[{alphabet}]{{{seen}}}" for each in several),
-        re.compile(rf"{START}((?:{heads}){body})".encode()),
+        Expression(rf"{START}((?:{heads}){body})"),
         least_entropy=least_entropy,
         proof=proof,
     )
@@ -106,7 +112,7 @@ def pattern(
         rule_id,
         title,
         (prefilter,) if isinstance(prefilter, str) else prefilter,
-        re.compile(confirm.encode(), flags),
+        Expression(confirm, flags),
         confidence,
         least_entropy,
         check,
@@ -114,3 +120,23 @@ def pattern(
         reach=reach,
         context=context,
     )
+
+
+def confirmed(scanner: Scanner, rule: Rule, text: bytes, start: int) -> Finding | None:
+    """What the rule's own expression and checks say of the place where one of its prefilters matched."""
+    if rule.context and text.rfind(rule.context, max(0, start - _CONTEXT_BYTES), start) < 0:
+        return None
+    if rule.before:
+        found = rule.confirm.search(text, max(0, start - rule.before), start + rule.reach)
+        if found and found.start() > start:
+            return None
+    else:
+        found = rule.confirm.match(text, start)
+    if found is None:
+        return None
+    group = found.lastindex or 0
+    matched = found.group(group)
+    if (rule.least_entropy and entropy(matched) < rule.least_entropy) or (rule.check and not rule.check(matched)):
+        return None
+    is_proven = rule.proof is not None and rule.proof(matched)
+    return Finding(scanner, rule.id, *found.span(group), Confidence.PROVEN if is_proven else rule.confidence)

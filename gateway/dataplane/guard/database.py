@@ -1,8 +1,9 @@
 """Patterns that Hyperscan looks for all at once. Compiling takes seconds, loading what was compiled milliseconds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from importlib.metadata import version
+from typing import Final
 
 import hyperscan
 
@@ -12,6 +13,7 @@ Hit = tuple[int, int, int]
 """(number of the pattern, start, end); the start is 0 for a pattern that is not asked for it."""
 
 _STAMP_BYTES = 16
+NONE_SAVED: Final[Mapping[bytes, bytes]] = {}
 
 
 class Pattern(Record, frozen=True):
@@ -22,19 +24,24 @@ class Pattern(Record, frozen=True):
     is_start_wanted: bool
 
 
+def stamp_of(patterns: Sequence[Pattern]) -> bytes:
+    """Which patterns, and compiled by which version."""
+    told = "\0".join(f"{each.number} {each.is_start_wanted} {each.expression}" for each in patterns)
+    return blake2b(f"{version('hyperscan')}\0{told}".encode(), digest_size=_STAMP_BYTES).digest()
+
+
 class Database:
     """A compiled set of patterns. Holds scratch space: one thread uses it at a time."""
 
-    __slots__ = ("_database", "_scan", "_stamp")
+    __slots__ = ("_database", "_scan", "stamp")
 
-    def __init__(self, patterns: Sequence[Pattern], serialised: bytes | None = None) -> None:
-        """`serialised` saves the compiling.
-
-        Raises ValueError when it was made from other patterns, or by another version of Hyperscan.
-        """
-        told = "\0".join(f"{each.number} {each.is_start_wanted} {each.expression}" for each in patterns)
-        self._stamp = blake2b(f"{version('hyperscan')}\0{told}".encode(), digest_size=_STAMP_BYTES).digest()
-        if serialised is None:
+    def __init__(self, patterns: Sequence[Pattern], saved: Mapping[bytes, bytes] = NONE_SAVED) -> None:
+        """`saved` has what was compiled before, by stamp: where these patterns are among it, that saves the compiling."""
+        self.stamp = stamp_of(patterns)
+        if self.stamp in saved:
+            self._database = hyperscan.loadb(saved[self.stamp], hyperscan.HS_MODE_BLOCK)
+            self._database.scratch = hyperscan.Scratch(self._database)
+        else:
             self._database = hyperscan.Database()
             self._database.compile(
                 expressions=[each.expression.encode() for each in patterns],
@@ -42,16 +49,11 @@ class Database:
                 elements=len(patterns),
                 flags=[hyperscan.HS_FLAG_SOM_LEFTMOST if each.is_start_wanted else 0 for each in patterns],
             )
-        elif serialised[:_STAMP_BYTES] == self._stamp:
-            self._database = hyperscan.loadb(serialised[_STAMP_BYTES:], hyperscan.HS_MODE_BLOCK)
-            self._database.scratch = hyperscan.Scratch(self._database)
-        else:
-            raise ValueError("the database was compiled from other patterns")
         self._scan: Callable[..., None] = self._database.scan
 
     def serialised(self) -> bytes:
         """What the next process starts from."""
-        return self._stamp + hyperscan.dumpb(self._database)
+        return hyperscan.dumpb(self._database)
 
     def scan(self, text: bytes) -> list[Hit]:
         """Every hit, in the order of their ends."""

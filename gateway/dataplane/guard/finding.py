@@ -1,28 +1,30 @@
-"""What a scan tells: where a secret stands and which rule saw it, never the secret."""
+"""What a scan tells: where something stands and which rule saw it, never the text itself."""
 
 from enum import IntEnum
 
 from gateway.base.core.struct import Record
+from gateway.base.core.verdict import Scanner
 
 
 class Confidence(IntEnum):
-    """How a finding was recognised; where findings overlap, the higher one names the place."""
+    """How a finding was recognised; where findings of a scanner overlap, the higher one names the place."""
 
     RANDOM = 1
     """A value that looks random, assigned to a name that says credential."""
     VENDOR = 2
-    """A value of the vendor's shape, assigned to a name that says the vendor."""
+    """A value of the right shape beside a name that says whose or what it is."""
     CUSTOM = 3
     """A pattern of the organisation's own."""
     FORMAT = 4
-    """A prefix or a structure that is published, and nothing else has."""
+    """A prefix, a structure or a phrase that nothing else has."""
     PROVEN = 5
     """Its checksum or its content was verified, or it is a virtual key of ours."""
 
 
 class Finding(Record, frozen=True):
-    """Bytes `start` to `end` of the text are a secret of the kind `rule`."""
+    """Bytes `start` to `end` of the text are what `rule` of the scanner looks for."""
 
+    scanner: Scanner
     rule: str
     start: int
     end: int
@@ -30,7 +32,7 @@ class Finding(Record, frozen=True):
 
 
 def merge(found: list[Finding]) -> list[Finding]:
-    """In order of place, without overlaps: findings that share a byte become one that covers them all.
+    """Of one scanner, in order of place, without overlaps: findings that share a byte become one that covers them all.
 
     Named by the most confident, then the longest, then the first in the alphabet: equal input, equal answer.
     """
@@ -41,5 +43,5 @@ def merge(found: list[Finding]) -> list[Finding]:
             continue
         last = merged[-1]
         name = min(last, finding, key=lambda each: (-each.confidence, each.start - each.end, each.rule))
-        merged[-1] = Finding(name.rule, last.start, max(last.end, finding.end), name.confidence)
+        merged[-1] = Finding(name.scanner, name.rule, last.start, max(last.end, finding.end), name.confidence)
     return merged
