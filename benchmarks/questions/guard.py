@@ -19,7 +19,7 @@ from gateway.dataplane.guard.secrets import Secrets
 label = "scanners, CPU-µs per text"
 
 _KB = 1024
-_WORST = {"secrets": b"password a1aaaaaa ", "pii": b"a@b.cd", "injection": b"send secrets "}
+_WORST = {"secrets": b"password a1aaaaaa ", "pii": b"a@b.cd", "injection": b"read ~/.ssh "}
 """Of the repeated units tried (25, 33, 24), the dearest per byte of each scanner."""
 _CALL = json.dumps({"command": "cd /work && npm test 2>&1 | tail -20", "description": "Run the tests"}).encode()
 

@@ -3,6 +3,7 @@
 A session is refused once for a text, on all workers of the node: which texts those were stands on the board, as hashes.
 """
 
+import sys
 from time import thread_time_ns
 from typing import Final
 
@@ -19,6 +20,9 @@ from gateway.dataplane.guard.request import Looked, look
 from gateway.dataplane.guard.scan import Scan
 from gateway.dataplane.wire import Peek, step_of
 
+_ON_LOOP_BODY_BYTES: Final = 1 << 20
+_ON_LOOP_NEW_BYTES: Final = 64 << 10
+"""Text that is made to be slow takes some microseconds a byte."""
 _REFUSED_MS: Final = 24 * 3_600_000
 """How long a session may rest and still go on. Later it is refused once more."""
 _COMPACT: Final = "/responses/compact"
@@ -33,24 +37,34 @@ class Inspector:
         """`key`: secret bytes that all workers and nodes share."""
         self._board, self._seed = board, int.from_bytes(key[:8])
 
-    def inspect(self, ex: Exchange, route: Route, peeked: Peek, guard: Guard) -> Peek:
-        """The request as it may leave. On the loop. Raises GuardrailBlocked."""
-        return self._inspected(ex, route, peeked, guard, guard.scan)
+    def inspect(self, ex: Exchange, route: Route, peeked: Peek, guard: Guard) -> Peek | None:
+        """The request as it may leave; None where that is for `inspect_beside`. On the loop. Raises GuardrailBlocked."""
+        if len(peeked.body) > _ON_LOOP_BODY_BYTES:
+            return None
+        return self._inspected(ex, route, peeked, guard, guard.scan, _ON_LOOP_NEW_BYTES)
 
     def inspect_beside(self, ex: Exchange, route: Route, peeked: Peek, guard: Guard) -> Peek:
-        """The same in another thread."""
+        """The request as it may leave, in another thread. Raises GuardrailBlocked."""
         with guard.scan_beside() as scan:
-            return self._inspected(ex, route, peeked, guard, scan)
+            leaves = self._inspected(ex, route, peeked, guard, scan, sys.maxsize)
+        assert leaves is not None
+        return leaves
 
-    def _inspected(self, ex: Exchange, route: Route, peeked: Peek, guard: Guard, scan: Scan) -> Peek:
-        leaves = self._looked(ex, route, peeked, guard, scan) if guard.ran else peeked
+    def _inspected(
+        self, ex: Exchange, route: Route, peeked: Peek, guard: Guard, scan: Scan, most_new_bytes: int
+    ) -> Peek | None:
+        leaves = self._looked(ex, route, peeked, guard, scan, most_new_bytes) if guard.ran else peeked
+        if leaves is None:
+            return None
         if ex.inspection is None:
             ex.inspection = Inspection()
         if guard.answers is not None and guard.answers.wants_system:
             ex.inspection.system = system_text(leaves.body, route.dialect.name)
         return leaves
 
-    def _looked(self, ex: Exchange, route: Route, peeked: Peek, guard: Guard, scan: Scan) -> Peek:
+    def _looked(
+        self, ex: Exchange, route: Route, peeked: Peek, guard: Guard, scan: Scan, most_new_bytes: int
+    ) -> Peek | None:
         depth, now_ms = ex.policy.limits.json_depth, int(ex.started_at * 1000)
 
         def was_refused(match: str) -> bool:
@@ -63,10 +77,21 @@ class Inspector:
 
         began = thread_time_ns()
         try:
-            looked = look(guard, scan, peeked.body, route.dialect.name, depth, was_refused, may_refuse)
+            looked = look(
+                guard,
+                scan,
+                peeked.body,
+                route.dialect.name,
+                depth,
+                was_refused,
+                may_refuse,
+                most_new_bytes=most_new_bytes,
+            )
         except Exception as exc:  # noqa: BLE001 - policy says whether a request may leave that could not be looked at
             _failed(ex, guard, exc)
             return peeked
+        if looked is None:
+            return None
         ex.inspection = looked.inspection
         ex.inspection.cpu_us = (thread_time_ns() - began) // 1000
         if looked.refusal is not None:

@@ -208,11 +208,11 @@ class Pipeline:
         # guard
         self.sessions.recognise(ex, route, peeked)
         if (guard := policy.guard) is not None:
-            if len(peeked.body) < _OFF_LOOP_BYTES:
-                peeked = self.inspector.inspect(ex, route, peeked, guard)
-            else:
-                size, inspect = len(peeked.body), self.inspector.inspect_beside
-                peeked = await self._off_loop(ex, size, inspect, ex, route, peeked, guard)
+            leaves = self.inspector.inspect(ex, route, peeked, guard)
+            if leaves is None:
+                beside = self.inspector.inspect_beside
+                leaves = await self._waited(ex, self.loop.run_in_executor(None, beside, ex, route, peeked, guard))
+            peeked = leaves
 
         # plan
         if policy.is_planned:

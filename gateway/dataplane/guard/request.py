@@ -8,6 +8,7 @@ be refused for ever. Routes that only count redact, too.
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
@@ -85,8 +86,10 @@ def look(
     max_depth: int,
     was_refused: Callable[[str], bool],
     may_refuse: Callable[[], bool],
-) -> Looked:
-    """Look at a body that the peek has passed.
+    *,
+    most_new_bytes: int = sys.maxsize,
+) -> Looked | None:
+    """Look at a body that the peek has passed; None where more of its text is new than `most_new_bytes`, and nothing was done.
 
     `was_refused` tells whether its session was refused for the text with a hash, `may_refuse` whether anybody would read the refusal; both are
     asked only where something is to be blocked.
@@ -94,6 +97,8 @@ def look(
     view = _native.text_view(body, dialect, guard.memo, max_depth)
     joined = view.joined(SCANNED)
     text = joined.text
+    if len(text) > most_new_bytes:
+        return None
     known: list[tuple[int, Any]] = view.known  # notes are lists of Found
     inspection = Inspection(guard.ran, scanned_bytes=len(text), known_bytes=view.known_bytes)
     if guard.keeps:

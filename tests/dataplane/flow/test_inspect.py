@@ -16,6 +16,7 @@ from gateway.dataplane.flow.inspect import Inspector
 from gateway.dataplane.flow.route import find_route
 from gateway.dataplane.guard import request
 from gateway.dataplane.guard.policy import Guard
+from gateway.dataplane.wire import Peek
 from tests.e2e.guarded import SECRET
 
 CHAT = find_route("POST", "/v1/chat/completions")
@@ -77,6 +78,27 @@ def test_a_fault_does_what_policy_says(
     logged = capfd.readouterr().err
     assert '"event":"guard_failed"' in logged
     assert SECRET not in logged
+
+
+def test_much_new_text_is_looked_at_beside_the_loop(databases: Path) -> None:
+    """Text can be made to be slow. What is known already is not new, however long."""
+    guard, inspector = guard_of(databases), Inspector(lone_board(), b"k" * 32)
+
+    def asked(*said: str) -> Peek:
+        body = {"model": "m", "messages": [{"role": "user", "content": each} for each in said]}
+        return CHAT.dialect.peek(json.dumps(body).encode(), 512)
+
+    long = "words " * 12_000
+    first, ex = asked(long), exchange()
+    assert inspector.inspect(ex, CHAT, first, guard) is None
+    assert ex.inspection is None
+    assert inspector.inspect_beside(ex, CHAT, first, guard) is first
+    assert ex.inspection.scanned_bytes > len(long)
+    assert inspector.inspect(again := exchange(), CHAT, second := asked(long, "and now?"), guard) is second
+    assert again.inspection.scanned_bytes < 1000
+    assert (
+        inspector.inspect(exchange(), CHAT, asked(*([long] * 20)), guard) is None
+    )  # a view of so much takes long itself
 
 
 def test_a_scanner_that_is_off_cannot_refuse_by_failing(databases: Path, monkeypatch: pytest.MonkeyPatch) -> None:

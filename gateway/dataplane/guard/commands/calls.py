@@ -62,7 +62,7 @@ def read(name: str, arguments: bytes) -> Call:
     is_writing = _WRITING_TOOL.search(name) is not None and not is_shell
     try:
         decoded = msgspec.json.decode(arguments)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         decoded = arguments.decode(errors="replace")
         call.texts.append(("", decoded))
         call.scripts += [] if is_writing else [("", decoded)]

@@ -100,6 +100,8 @@ def test_hosts_are_named_in_lower_case() -> None:
         b"{",
         b'{"command": 5}',
         b"\xff\xfe",
+        b'"\xed"',
+        b'{"command": "a\xff"}',
         b'{"command": "\\ud800"}',
         b"[" * 5000,
         b'{"command": "$(((("}',
