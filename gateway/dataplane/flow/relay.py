@@ -11,25 +11,22 @@ from typing import TYPE_CHECKING
 from gateway.base.core.errors import Bug, GatewayError, UpstreamProtocolError
 from gateway.base.core.money import usd
 from gateway.base.core.record import Outcome
-from gateway.base.core.usage import NO_USAGE, Usage
 from gateway.dataplane.budget import spent_out
 from gateway.dataplane.flow import gemini_array, guarded, refuse
 from gateway.dataplane.flow.answer import (
-    answering_model,
     plain_error,
-    read_answer,
     renamed,
     renamed_body,
-    reported_usage,
     response_id,
 )
+from gateway.dataplane.flow.costing import Costing
 from gateway.dataplane.flow.exchange import Exchange
 from gateway.dataplane.flow.failure import NEVER_SENT, fault_of, log_bug
 from gateway.dataplane.flow.gather import Gather
 from gateway.dataplane.flow.headers import stamp, stream_headers
 from gateway.dataplane.flow.held import flush, moves, moves_body, moves_end, released
 from gateway.dataplane.flow.leftover import LONGEST_S, MOMENT_S, Leftover
-from gateway.dataplane.flow.settle import NOTHING, Spend, cost_of, estimated_usage, write_done
+from gateway.dataplane.flow.settle import NOTHING, Spend, write_done
 from gateway.dataplane.upstream import Captures, Headers, UpstreamClient, for_client
 from gateway.dataplane.wire import CODECS, DIALECTS, provider_error
 from gateway.dataplane.wire.anthropic_messages import ANTHROPIC_MESSAGES
@@ -46,7 +43,7 @@ _FRAME_EVENTS = 500
 """What of a stream is no output: lifecycle events and pings."""
 
 
-class Relay:
+class Relay(Costing):
     """The upstream `Handler` of one exchange; `is_finished` once nothing more will be sent to the client but an error on its way.
 
     `has_begun`: the head of a streamed answer was there.
@@ -430,53 +427,6 @@ class Relay:
     def is_array(self) -> bool:
         """Whether the client reads its stream as one JSON array."""
         return self.raw is not None
-
-    # === what it cost ===
-
-    def spend_of_body(self, body: bytes) -> Spend:
-        """Of a whole answer."""
-        if not self.is_billable:
-            return NO_USAGE, 0, "exact"
-        usage, answered = read_answer(self.dialect, body)
-        if usage is not None:
-            return usage, cost_of(self.ex, usage, answered), "exact"
-        return self._unreported(None, 0, len(body), answered)
-
-    def spend_of(self, captures: Captures, terminal: bytes = b"") -> Spend:
-        """Of a stream that has ended; `terminal` is the terminal event, where there is one."""
-        found = self._reported(captures, terminal)
-        if found is None:
-            return self.estimate(captures)
-        if captures[0] == "failed" and captures[2] is None and self.dialect is ANTHROPIC_MESSAGES:
-            return self.estimate(captures)  # only what `message_start` said: the output since then was never counted
-        return found, cost_of(self.ex, found, answering_model(captures)), "exact"
-
-    def estimate(self, captures: Captures | None) -> Spend:
-        """Of an answer that broke off: what was reported before, and the output that was seen."""
-        if not self.is_billable:
-            return NOTHING
-        ex, seen, answered = self.ex, None, ""
-        events, size = 0, ex.response_bytes
-        if captures is not None:
-            seen, answered = self._reported(captures), answering_model(captures)
-            if self.raw is None:  # else nobody has looked at its events
-                events, size = captures[5], captures[6]
-        return self._unreported(seen, events, size, answered)
-
-    def _unreported(self, seen: Usage | None, events: int, size: int, answered: str) -> Spend:
-        """What is booked where the provider did not say all; under a hard budget what it can have come to at most."""
-        ex = self.ex
-        usage = estimated_usage(ex, seen, events, size)
-        cost = cost_of(ex, usage, answered)
-        if ex.reach is not None and ex.hold is not None:
-            most = ex.hold.hard_nusd - (ex.course.sunk_nusd if ex.course is not None else 0)
-            cost = most if seen is None else min(cost, most)
-        return usage, cost, "estimated"
-
-    def _reported(self, captures: Captures, terminal: bytes = b"") -> Usage | None:
-        if self.raw:
-            return gemini_array.usage_of(b"".join(self.raw))
-        return reported_usage(self.dialect, captures, terminal)
 
     @property
     def provider(self) -> str:
