@@ -83,9 +83,9 @@ def test_every_environment_variable_is_described() -> None:
 
 def test_the_road_has_one_order() -> None:
     """The stages stand in the same order wherever the whole road is named."""
-    road = "identify → parse → admit → guard → plan → hold → dispatch → relay → settle"
-    assert road in (ROOT / "docs/architecture.md").read_text()
-    assert road in (ROOT / "docs/glossary.md").read_text()
+    road = "identify → parse → guard → plan → admit → hold → dispatch → relay → settle"
+    for page in ("docs/architecture.md", "docs/glossary.md", "gateway/dataplane/flow/pipeline.py"):
+        assert road in (ROOT / page).read_text(), page
 
 
 def test_the_changelog_has_one_unreleased_part() -> None:
