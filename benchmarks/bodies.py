@@ -27,6 +27,11 @@ def _prose(rng: random.Random, size: int) -> str:
     return " ".join(words)[:size]
 
 
+def prose(size: int, seed: int = 1) -> str:
+    """So many characters of what is said in a coding session."""
+    return _prose(random.Random(seed), size)
+
+
 def _tool(rng: random.Random, number: int) -> dict[str, Any]:
     properties = {
         f"{name}_{number}": {"type": kind, "description": _prose(rng, 90)}

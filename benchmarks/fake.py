@@ -116,12 +116,12 @@ class NoJournal:
 
 
 @contextlib.contextmanager
-def road(home: Path, budgets: dict[str, Any] | None = None) -> Iterator[Pipeline]:
-    """A pipeline with the configuration of the macro questions, and these budgets."""
+def road(home: Path, budgets: dict[str, Any] | None = None, **sections: Any) -> Iterator[Pipeline]:
+    """A pipeline with the configuration of the macro questions, these budgets, and other sections."""
     file = home / "gateway.yaml"
     config = gateway_config("http://127.0.0.1:9")
     config["server"]["data_dir"] = str(home / "data")
-    file.write_text(yaml.safe_dump(config | ({} if budgets is None else {"budgets": budgets})))
+    file.write_text(yaml.safe_dump(config | ({} if budgets is None else {"budgets": budgets}) | sections))
     loaded = load(file)
     store = open_keys(home / "data")
     loop = asyncio.new_event_loop()
