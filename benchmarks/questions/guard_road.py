@@ -61,7 +61,7 @@ def _again(once: Callable[[], None]) -> None:
 def _first(pipeline: Pipeline, body: bytes) -> None:
     guard = pipeline.policy.guard
     if guard is not None:
-        guard.memo = _native.TextMemo(1, 1 << 17)
+        guard.memo = _native.TextMemo(1, 1000)
     walk(pipeline, body, 0, 1)
 
 

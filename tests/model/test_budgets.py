@@ -386,7 +386,7 @@ class Lives(RuleBasedStateMachine):
         if is_paused:  # who was idle hears of what others spent when it spends itself; only hard budgets promise more
             self.is_granted(worker, who, model, max(1, room), tries=1)
             self.wait(0.6)
-        is_granted = self.is_granted(worker, who, model, max(1, room), tries=4 if room > 0 and not is_paused else 1)
+        is_granted = self.is_granted(worker, who, model, max(1, room), tries=6 if room > 0 and not is_paused else 1)
         assert is_granted == (room > 0 and not is_paused), f"{room} left, {is_paused=}"
 
     def leased(self) -> dict[str, int]:
