@@ -54,7 +54,7 @@ def setup(_options: Options) -> Iterator[list[Case]]:
             body = bodies.codex_turn(size, is_stream=False)
             for kind, budgets in ROADS.items():
                 home = stack.enter_context(tempfile.TemporaryDirectory())
-                pipeline = stack.enter_context(road(Path(home), budgets))
+                pipeline = stack.enter_context(road(Path(home), budgets, guardrails={"enabled": False}))
                 cases.append(Case(f"{name}, {kind}", partial(walk, pipeline, body, 0, _BATCH), _BATCH))
         yield cases
 
