@@ -7,6 +7,7 @@ from statistics import median
 import msgspec
 
 from benchmarks.answer import Answer, Options, number
+from gateway.cli.worker import settle_garbage
 
 
 class Case(msgspec.Struct):
@@ -18,7 +19,8 @@ class Case(msgspec.Struct):
 
 
 def time_cases(cases: list[Case], rounds: int, slice_s: float) -> dict[str, list[float]]:
-    """ns of CPU per unit, one figure per round. A round runs every case for about `slice_s`, in turn."""
+    """ns of CPU per unit, one figure per round. A round runs every case for about `slice_s`, in turn; the collector is set as in a worker."""
+    settle_garbage()
     loops = {case.name: _loops(case.call, slice_s) for case in cases}
     found: dict[str, list[float]] = {case.name: [] for case in cases}
     for _ in range(rounds):

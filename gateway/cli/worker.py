@@ -93,7 +93,7 @@ class Worker:
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # a terminal's ^C reaches all; the supervisor decides
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         loop.add_reader(args.lifeline, self._stopping.set)
-        _settle_garbage()
+        settle_garbage()
         self._sweep.start()
         self._server.start(args.socket, self._loaded.config.server)
         tasks = [loop.create_task(self._watch_file()), loop.create_task(self._sync_journal())]
@@ -202,7 +202,7 @@ def _schedule(policy: str) -> None:
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
-def _settle_garbage() -> None:
+def settle_garbage() -> None:
     """What start-up made stays: keep the collector off it, and let it look at the young only now and then.
 
     An exchange makes few cycles, and none that holds much; at the default threshold the collector took 2-4 % of the
