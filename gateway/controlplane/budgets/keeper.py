@@ -12,12 +12,12 @@ import asyncio
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 
 from gateway.base.core.budget import Window
 from gateway.base.storage import StorageError
-from gateway.base.storage.leases import UNKNOWN_BASE, LeaseBook, Row
+from gateway.base.storage.leases import LIVE_MS, UNKNOWN_BASE, LeaseBook, Row
 from gateway.base.telemetry.log import log
 from gateway.controlplane.budgets.names import BucketName, parse_bucket
 from gateway.controlplane.budgets.pairs import Pair, first_labels, near_pairs, wanted_pairs
@@ -105,7 +105,7 @@ class Keeper:
         own = [row for row in rows if row.run and row.run not in over]
         unknown = [row for row in own if row.base_nusd == UNKNOWN_BASE]
         bases = await asyncio.to_thread(self._bases, unknown, seen, reading)
-        totals = self._totals(own, bases)
+        totals = self._totals(own, bases, now_ms)
         posted = {row.bucket: row.spent_nusd for row in rows if not row.run}
         changed = {bucket: total for bucket, total in totals.items() if total != posted.get(bucket, 0)}
         changed |= {row.bucket: totals[row.bucket] for row in rows if row.run in over}
@@ -173,12 +173,13 @@ class Keeper:
         after = later.of(run)
         self._firsts[run, frames, of] = {bucket: cost - after.get(bucket, 0) for bucket, cost in known.of(run).items()}
 
-    def _totals(self, own: Iterable[Row], bases: _Bases) -> defaultdict[str, int]:
+    def _totals(self, own: Collection[Row], bases: _Bases, now_ms: int) -> defaultdict[str, int]:
         """The node's row of each bucket, as it should be."""
         told = {(row.run, row.bucket): _told(row, bases) for row in own}
+        telling = {(row.run, row.bucket) for row in own if now_ms - row.synced_ms < LIVE_MS}
         totals: defaultdict[str, int] = defaultdict(int)
         for sums in self._sums.values():
-            for run, bucket, cost in sums.wanted():
+            for run, bucket, cost in sums.wanted(telling):
                 totals[bucket] += max(0, cost - told.get((run, bucket), 0))
         return totals
 

@@ -4,11 +4,12 @@ Each account has its bucket here, whether the policy lists it by name, or covers
 so one that is listed, or not listed any more, from tomorrow on finds its sum. `ids` says whose buckets are wanted today.
 
 Of runs that go on, the sums of a moment ago are given: the ledger may know of an exchange before its worker has told the store,
-which it does four times a second, and what both say would be counted twice.
+which it does four times a second, and what both say would be counted twice. Only where a window begins to count, what runs have spent
+that tell nothing of it counts at once.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from gateway.base.core.accounts import Accounts
 from gateway.base.core.budget import bucket_name
@@ -25,7 +26,7 @@ _ByRun = Mapping[str, Mapping[str, int]]
 class Sums:
     """`of` is a bucket's name for all accounts; `read_to` the ledger's last row that is counted."""
 
-    __slots__ = ("_account_of", "_accounts", "_buckets", "_by_run", "_copied_ms", "_copies", "ids", "read_to", "span")
+    __slots__ = ("_account_of", "_accounts", "_buckets", "_by_run", "_copied_ms", "_copies", "_found", "ids", "read_to", "span")
 
     def __init__(self, of: BucketName) -> None:
         self.span = of.span()
@@ -35,8 +36,10 @@ class Sums:
         self._by_run: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
         self._buckets: dict[tuple[int, str], tuple[str, ...]] = {}
         self._account_of: dict[str, str] = {}
-        self._copies: tuple[_ByRun, _ByRun] | None = None
+        self._copies: tuple[_ByRun, _ByRun] = {}, {}
         self._copied_ms = 0
+        self._found: _ByRun | None = None
+        """What was spent when a window began to count."""
 
     def add(self, costs: Iterable[Cost], read_to: int) -> None:
         """Count what the ledger has got since `read_to`."""
@@ -56,20 +59,24 @@ class Sums:
         return self._by_run.get(run) or {}
 
     def age(self, now_ms: int, *, is_new: bool) -> None:
-        """After each reading. `is_new`: a window begins to count these accounts, so all that is known counts at once."""
-        if self._copies is not None and not is_new and now_ms - self._copied_ms < _TOLD_WITHIN_MS:
+        """After each reading. `is_new`: a window begins to count these accounts."""
+        is_due = now_ms - self._copied_ms >= _TOLD_WITHIN_MS
+        if not (is_new or is_due or self._found is None):
             return
         copy = {run: dict(costs) for run, costs in self._by_run.items() if run != FINISHED}
-        self._copies = (copy, copy) if is_new or self._copies is None else (self._copies[1], copy)
-        self._copied_ms = now_ms
+        if is_new or self._found is None:
+            self._found = copy
+        if is_due:
+            self._copies, self._copied_ms = (self._copies[1], copy), now_ms
 
-    def wanted(self) -> Iterator[tuple[str, str, int]]:
-        """(run, bucket, sum) of the accounts in `ids`."""
-        before = self._copies[0] if self._copies else {}
-        going_on = ((run, costs) for run, costs in before.items() if run in self._by_run)
-        for run, costs in [(FINISHED, self._by_run[FINISHED]), *going_on]:
+    def wanted(self, telling: Container[tuple[str, str]] = ()) -> Iterator[tuple[str, str, int]]:
+        """(run, bucket, sum) of the accounts in `ids`. `telling`: each (run, bucket) of which the store has heard a moment ago."""
+        for run, costs in self._by_run.items():
+            before, found = self._copies[0].get(run, {}), (self._found or {}).get(run, {})
             for bucket, cost in costs.items():
-                if self._is_wanted(self._account_of[bucket]):
+                if run != FINISHED:
+                    cost = max(before.get(bucket, 0), 0 if (run, bucket) in telling else found.get(bucket, 0))
+                if cost and self._is_wanted(self._account_of[bucket]):
                     yield run, bucket, cost
 
     def _is_wanted(self, account_id: str) -> bool:

@@ -235,6 +235,20 @@ def test_what_the_ledger_knows_before_the_row_is_not_counted_twice(node: MakeNod
     writer.close()
 
 
+def test_nor_before_the_window_is_adopted(node: MakeNode, book: Book) -> None:
+    """The first exchange ends before the keeper's first steps, as on a busy machine."""
+    one = node(soft("team", "platform"))
+    writer = one.start("a")
+    for told in (0, 0, 100, 100):
+        book.have(writer.run_id, PLATFORM, granted_nusd=told, spent_nusd=told, synced_ms=one.now_ms)
+        if not told:
+            one.spend(writer, 50)
+        one.now_ms += 200
+        one.step()
+        assert book.committed(PLATFORM) == told
+    writer.close()
+
+
 def test_an_account_that_falls_under_the_wildcard_finds_its_sum(node: MakeNode, book: Book) -> None:
     """It was listed with another cap while the wildcard was adopted; then its entry is removed."""
     daily = window("team", "platform", period="daily")
