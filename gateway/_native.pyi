@@ -254,6 +254,38 @@ class TextReach:
     def of(self, body: bytes, asked: int, has_output: bool) -> Reach:
         """`asked` is the client's output limit; 0: none. One beyond 2^32 counts as that many."""
 
+@final
+class Admission:
+    """Budgets, rate limits and the upper bound (for hard budgets) of one caller's turns with one deployment."""
+
+    def __new__(
+        cls,
+        charge: LeaseGroup,
+        limits: MeterGroup | None,
+        text: TextReach | None,
+        *,
+        below_stage: int,
+        bytes_per_token: int,
+    ) -> Self: ...
+    @property
+    def limits(self) -> Any: ...
+    def admit(
+        self,
+        body: bytes,
+        max_output_tokens: int,
+        has_output: bool,
+        is_retry: bool,
+        sunk_nusd: int,
+        now_ms: int,
+        now: float,
+    ) -> tuple[Hold, int, Taken | None, Reach | None, int] | None:
+        """Hold the money and take the units of the rate limits: the hold, the expected cost, what was taken, the reach, and the output limit
+        that has to be set (0: none).
+
+        None, and nothing was taken, where a budget may stand at `below_stage`, or a lease is too small, or others wait for a limit, or
+        nothing was learned yet, or the body may be more than text. `now` is `perf_counter()`; `now_ms` the wall clock.
+        """
+
 def decompress(data: bytes, encoding: str, limit: int) -> bytes:
     """Undo a `Content-Encoding`: `zstd` (frames may follow each other), `gzip` (members too) or `deflate` (zlib or raw).
 
@@ -345,6 +377,8 @@ class LeaseGroup:
     It learns what its exchanges cost: mean and deviation move by a sixteenth with each.
     """
 
+    is_known: bool
+    """Whether the store has been asked about each lease."""
     is_touched: bool
 
     def __new__(cls, hard: Sequence[Lease], soft: Sequence[Lease], tally: Tally | None = None) -> Self: ...
@@ -438,6 +472,8 @@ class MeterGroup:
 
     output_tokens: int
     """What an answer usually has; moves by a sixteenth with each that has any."""
+    waiting: int
+    """How many exchanges stand in line for it."""
     is_touched: bool
 
     def __new__(

@@ -26,7 +26,18 @@ _ByRun = Mapping[str, Mapping[str, int]]
 class Sums:
     """`of` is a bucket's name for all accounts; `read_to` the ledger's last row that is counted."""
 
-    __slots__ = ("_account_of", "_accounts", "_buckets", "_by_run", "_copied_ms", "_copies", "_found", "ids", "read_to", "span")
+    __slots__ = (
+        "_account_of",
+        "_accounts",
+        "_buckets",
+        "_by_run",
+        "_copied_ms",
+        "_copies",
+        "_found",
+        "ids",
+        "read_to",
+        "span",
+    )
 
     def __init__(self, of: BucketName) -> None:
         self.span = of.span()

@@ -7,10 +7,10 @@ from gateway.dataplane.budget.bucket import Bucket, Stage
 
 
 class Charge(_native.LeaseGroup):
-    """Made once per (grant, deployment) and period. `hard` buckets pay from leases; `soft` ones refuse by what is spent, and know
-    what is held only to tell it. `is_known`: the store has been asked about each. `text`: what text to the deployment can come to, once asked."""
+    """Made once per (grant, deployment), period and policy. `hard` buckets pay from leases; `soft` ones refuse by what is spent, and know
+    what is held only to tell it. `admission`: what takes from it and from the rate limits in one step, once asked."""
 
-    __slots__ = ("buckets", "hard", "is_known", "soft", "text", "until_ms")
+    __slots__ = ("admission", "buckets", "hard", "soft", "until_ms")
 
     def __new__(cls, buckets: tuple[Bucket, ...], until_ms: int, tally: _native.Tally) -> Self:
         """Of the policy in force."""
@@ -19,15 +19,14 @@ class Charge(_native.LeaseGroup):
         charge = super().__new__(cls, hard, soft, tally)
         charge.buckets, charge.hard, charge.soft, charge.until_ms = buckets, hard, soft, until_ms
         charge.is_known = all(bucket.synced_at for bucket in buckets)
-        charge.text = None
+        charge.admission = None
         return charge
 
     buckets: tuple[Bucket, ...]
     hard: tuple[Bucket, ...]
     soft: tuple[Bucket, ...]
-    is_known: bool
     until_ms: int
-    text: _native.TextReach | None
+    admission: _native.Admission | None
 
     def stage_at(self, now_ms: int) -> Stage:
         """The worst stage of its buckets."""

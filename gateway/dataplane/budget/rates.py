@@ -42,14 +42,13 @@ class Limits(_native.MeterGroup):
     """The limiters of one caller with one deployment. Made once per (grant, deployment)."""
 
     __slots__ = (
-        "__weakref__", "dry_needs", "dry_until", "flows", "line", "refused_by", "refused_until", "slots", "waiting",
+        "__weakref__", "dry_needs", "dry_until", "flows", "line", "refused_by", "refused_until", "slots",
     )  # fmt: skip
 
     def __init__(self, flows: tuple[tuple[Flow, int], ...], slots: tuple[Slots, ...], _touched: list[Any]) -> None:
         self.flows, self.slots = flows, slots
         self.output_tokens = _FIRST_OUTPUT_TOKENS
         self.line = asyncio.Lock()
-        self.waiting = 0
         self.dry_until = 0.0
         self.dry_needs: Needs = (0, 0, 0, 0)
         self.refused_by: Flow | Slots | None = None

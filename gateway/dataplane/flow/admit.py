@@ -1,13 +1,13 @@
-"""Admit and hold: what the budgets say of an exchange before it is sent (SPEC §3, DESIGN idea 4).
+"""Admit, pace and hold: what budgets and rate limits say of an exchange before it is sent (SPEC §3, DESIGN idea 4).
 
-Admit looks at how far the budgets are spent: nothing, or another model, or no. Pace asks the rate limits. Hold takes the money. Both are arithmetic on what the
-worker has in memory; only a lease that is too small waits for the store.
+Admit looks at how far the budgets are spent: nothing, or another model, or no. Pace asks the rate limits. Hold takes the money. All are arithmetic on what the
+worker has in memory, for most exchanges in one step (`enter`); only a lease that is too small waits for the store.
 """
 
 from collections.abc import Callable, Coroutine
 from time import perf_counter
 
-from gateway._native import Taken
+from gateway._native import Admission, Taken
 from gateway.base.core.errors import GatewayError
 from gateway.base.core.plan import Deployment
 from gateway.base.core.usage import USUAL_BYTES_PER_TOKEN
@@ -40,6 +40,40 @@ Resolve = Callable[[str], Deployment]
 _WITHOUT_OUTPUT = frozenset({"/embeddings", "embedContent", "batchEmbedContents"})
 _USUAL_TURN = (10_000, 500)
 """Prompt and output tokens by which two models' prices are compared."""
+
+
+def enter(ex: Exchange, rates: Rates, charge: Charge, route: Route, peeked: Peek) -> bool:
+    """Admit, pace and hold in one step: what nearly all exchanges need, since nothing speaks against them. False, and nothing was taken,
+    where one of the three has something to say."""
+    admission = charge.admission
+    if admission is None:
+        admission = charge.admission = _admission_of(ex, rates, charge)
+    entered = admission.admit(
+        peeked.body,
+        peeked.max_output_tokens,
+        route.resource not in _WITHOUT_OUTPUT,
+        ex.attempt is not None and ex.attempt.retry > 0,
+        ex.course.sunk_nusd if ex.course is not None else 0,
+        int(ex.started_at * 1000),
+        perf_counter(),
+    )
+    if entered is None:
+        return False
+    ex.hold, ex.hold_nusd, ex.taken, ex.reach, ex.output_limit = entered
+    ex.limits = admission.limits
+    return True
+
+
+def _admission_of(ex: Exchange, rates: Rates, charge: Charge) -> Admission:
+    assert ex.grant is not None
+    assert ex.deployment is not None
+    return Admission(
+        charge,
+        rates.limits_of(ex.grant, ex.deployment.name) if rates.is_on else None,
+        text_reach(ex.deployment) if charge.hard else None,
+        below_stage=Stage.DOWNGRADE,
+        bytes_per_token=USUAL_BYTES_PER_TOKEN,
+    )
 
 
 def admit(
@@ -121,7 +155,7 @@ def pace(ex: Exchange, rates: Rates, peeked: Peek) -> Coroutine[None, None, None
     limits = ex.limits = rates.limits_of(grant, deployment.name)
     if limits is None:
         return None
-    prompt_tokens, most = ex.request_bytes // USUAL_BYTES_PER_TOKEN + 1, peeked.max_output_tokens
+    prompt_tokens, most = len(peeked.body) // USUAL_BYTES_PER_TOKEN + 1, peeked.max_output_tokens
     is_retry = ex.attempt is not None and ex.attempt.retry > 0
     if not limits.waiting:
         ex.taken = limits.take_turn(prompt_tokens, most, is_retry, perf_counter())
@@ -151,10 +185,7 @@ def hold(
     if not charge.hard:
         ex.hold = charge.hold(0, expected)
         return None
-    text = charge.text
-    if text is None:
-        text = charge.text = text_reach(deployment)
-    reach = text.of(peeked.body, peeked.max_output_tokens, route.resource not in _WITHOUT_OUTPUT)
+    reach = text_reach(deployment).of(peeked.body, peeked.max_output_tokens, route.resource not in _WITHOUT_OUTPUT)
     most_nusd = reach.text_nusd
     if reach.is_odd:
         path, vendor = PathSays(route.model, route.is_stream), vendor_of(deployment.provider.name, deployment.model)

@@ -21,7 +21,9 @@ def stream_headers(content_type: str) -> Headers:
 
 def stamp(headers: Headers, ex: Exchange, cost_nusd: int) -> Headers:
     """Add our headers to `headers` and give it back. Latency is what passed until now, when they leave."""
-    deployment = ex.deployment
+    deployment, now = ex.deployment, perf_counter()
+    if ex.limits is not None:  # ours in place of the provider's
+        ex.limits.stamp(headers, now)
     if deployment is None:
         headers += _NOTHING_SERVED
     else:
@@ -34,7 +36,6 @@ def stamp(headers: Headers, ex: Exchange, cost_nusd: int) -> Headers:
             headers.append(("x-agentcc-warning", deployment.price.notice))
         if deployment.provider.account is not None:
             headers.append(("x-agentcc-deployment", deployment.provider.account.name))
-    now = perf_counter()
     headers += (
         ("x-agentcc-cost", usd(cost_nusd)),
         ("x-agentcc-latency-ms", f"{(now - ex.started) * 1000:.1f}"),
@@ -42,8 +43,6 @@ def stamp(headers: Headers, ex: Exchange, cost_nusd: int) -> Headers:
         ("x-agentcc-policy-version", ex.policy.version),
         header_of(ex),
     )
-    if ex.limits is not None:  # ours in place of the provider's
-        ex.limits.stamp(headers, now)
     if ex.queued_ms:
         headers.append(("x-agentcc-queued-ms", str(ex.queued_ms)))
     if ex.drops:

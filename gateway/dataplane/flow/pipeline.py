@@ -24,9 +24,9 @@ from gateway.base.core.record import Outcome
 from gateway.base.storage.board import Board
 from gateway.base.storage.leases import LeaseStore
 from gateway.base.storage.rates import RateStore
-from gateway.dataplane.budget import Charge, Rates, Stage, Wallet
+from gateway.dataplane.budget import Charge, Rates, Wallet
 from gateway.dataplane.flow import refuse
-from gateway.dataplane.flow.admit import admit, hold, pace
+from gateway.dataplane.flow.admit import admit, enter, hold, pace
 from gateway.dataplane.flow.assemble import Policy
 from gateway.dataplane.flow.attempts import Attempts, give_up
 from gateway.dataplane.flow.dispatch import pass_through, send_translated
@@ -228,34 +228,21 @@ class Pipeline:
         policy, grant = ex.policy, ex.grant
         assert grant is not None
 
-        # admit
-        charge: Charge | None = None
-        if self.wallet.is_on and route.is_billable:
-            now_ms = int(ex.started_at * 1000)
-            charge = self.wallet.charge_for(grant, deployment.name, now_ms)
-            if charge is not None and not (charge.is_known and charge.is_below(Stage.DOWNGRADE, now_ms)):
-                if not charge.is_known:  # this worker has just met one of its buckets
-                    await self._waited(ex, self.wallet.ask_about(charge))
-                deployment, charge = admit(ex, self.wallet, deployment, charge, partial(self._deployment, ex, route))
-        if deployment.accounts:  # a budget's choice
-            deployment = self.planning.one_of(ex, route, peeked, self.wallet, deployment)
+        # admit, pace, hold: nearly always in one step
         ex.deployment = deployment
-        if self.rates.is_on and route.is_billable and (queueing := pace(ex, self.rates, peeked)) is not None:
-            if ex.shadow_of:
-                queueing.close()
-                raise RateLimited("a shadow takes no place in a queue")
-            await (self.watched(ex, queueing) if policy.queue_ms else self._waited(ex, queueing))
-        account = deployment.provider.account
-        if account is not None and account.quota and route.is_billable:
-            asking = take_quota(ex, self.rates, deployment, account, peeked)
-            if asking is not None:
-                await self._waited(ex, asking)
-
-        # hold
-        if charge is None:
-            ex.hold_nusd = hold_nusd(ex, peeked.max_output_tokens) if route.is_billable else 0
-        elif (waiting := hold(ex, self.wallet, charge, route, peeked)) is not None:
-            await self._waited(ex, waiting)
+        if route.is_billable:
+            charge: Charge | None = None
+            if self.wallet.is_on:
+                charge = self.wallet.charge_for(grant, deployment.name, int(ex.started_at * 1000))
+            if charge is None and not self.rates.is_on:
+                ex.hold_nusd = hold_nusd(ex, peeked.max_output_tokens)
+            elif charge is None or not enter(ex, self.rates, charge, route, peeked):
+                deployment = await self._enter(ex, route, peeked, deployment, charge)
+            account = deployment.provider.account
+            if account is not None and account.quota:
+                asking = take_quota(ex, self.rates, deployment, account, peeked)
+                if asking is not None:
+                    await self._waited(ex, asking)
         size = len(peeked.body)
         if deployment.dialect == route.dialect.name:
             outgoing, drop_usage_chunk = passed_body(route, peeked, deployment, ex.output_limit)
@@ -275,6 +262,28 @@ class Pipeline:
             size += sum(len(data) for _, data in fetched.values())
         translation = await self._off_loop(ex, size, translate, ex, route, turn, fetched, deployment, policy)
         send_translated(self, ex, route, deployment, translation, began)
+
+    async def _enter(
+        self, ex: Exchange, route: Route, peeked: Peek, deployment: Deployment, charge: Charge | None
+    ) -> Deployment:
+        """Admit, pace and hold step by step, each of which may wait, choose another model or refuse. Gives the deployment that is asked."""
+        if charge is not None:
+            if not charge.is_known:  # this worker has just met one of its buckets
+                await self._waited(ex, self.wallet.ask_about(charge))
+            deployment, charge = admit(ex, self.wallet, deployment, charge, partial(self._deployment, ex, route))
+            if deployment.accounts:  # a budget's choice
+                deployment = self.planning.one_of(ex, route, peeked, self.wallet, deployment)
+            ex.deployment = deployment
+        if self.rates.is_on and (queueing := pace(ex, self.rates, peeked)) is not None:
+            if ex.shadow_of:
+                queueing.close()
+                raise RateLimited("a shadow takes no place in a queue")
+            await (self.watched(ex, queueing) if ex.policy.queue_ms else self._waited(ex, queueing))
+        if charge is None:
+            ex.hold_nusd = hold_nusd(ex, peeked.max_output_tokens)
+        elif (waiting := hold(ex, self.wallet, charge, route, peeked)) is not None:
+            await self._waited(ex, waiting)
+        return deployment
 
     def _deployment(self, ex: Exchange, route: Route, model: str) -> Deployment:
         """What serves `model` for this client and key. Raises GatewayError."""

@@ -96,6 +96,7 @@ pub struct LeaseGroup {
     soft: Box<[Py<Lease>]>,
     tally: Py<Tally>,
     generation: i64,
+    is_known: Flag,
     is_touched: Flag,
     mean: Int,
     deviation: Int,
@@ -104,6 +105,22 @@ pub struct LeaseGroup {
 impl LeaseGroup {
     fn all(&self) -> impl Iterator<Item = &Lease> {
         self.hard.iter().chain(&self.soft).map(Py::get)
+    }
+
+    pub fn is_known_below(&self, stage: i64, now_ms: i64) -> bool {
+        self.is_known.get() && self.is_below(stage, now_ms)
+    }
+
+    pub fn learned_nusd(&self) -> Option<i64> {
+        match self.mean.get() {
+            0 => None,
+            mean => Some(mean.saturating_add(self.deviation.get().saturating_mul(DEVIATIONS))),
+        }
+    }
+
+    pub fn held(slf: &Bound<'_, Self>, hard_nusd: i64, soft_nusd: i64) -> Option<Hold> {
+        let is_taken = slf.get().take(hard_nusd, soft_nusd);
+        is_taken.then(|| Hold { charge: slf.clone().unbind(), hard_nusd, soft_nusd })
     }
 }
 
@@ -118,6 +135,7 @@ impl LeaseGroup {
             soft: soft.into(),
             generation: tally.get().generation.get(),
             tally,
+            is_known: Flag::default(),
             is_touched: Flag::default(),
             mean: Int::default(),
             deviation: Int::default(),
@@ -149,15 +167,22 @@ impl LeaseGroup {
         self.is_touched.set(value);
     }
 
+    #[getter]
+    fn is_known(&self) -> bool {
+        self.is_known.get()
+    }
+
+    #[setter]
+    fn set_is_known(&self, value: bool) {
+        self.is_known.set(value);
+    }
+
     fn is_below(&self, stage: i64, now_ms: i64) -> bool {
         self.all().all(|lease| lease.stands_below(stage, now_ms))
     }
 
     fn expected_nusd(&self, first_guess_nusd: i64) -> i64 {
-        match self.mean.get() {
-            0 => first_guess_nusd,
-            mean => mean.saturating_add(self.deviation.get().saturating_mul(DEVIATIONS)),
-        }
+        self.learned_nusd().unwrap_or(first_guess_nusd)
     }
 
     fn take(&self, hard_nusd: i64, soft_nusd: i64) -> bool {
@@ -170,8 +195,7 @@ impl LeaseGroup {
     }
 
     fn hold(slf: &Bound<'_, Self>, hard_nusd: i64, soft_nusd: i64) -> Option<Hold> {
-        let is_taken = slf.get().take(hard_nusd, soft_nusd);
-        is_taken.then(|| Hold { charge: slf.clone().unbind(), hard_nusd, soft_nusd })
+        Self::held(slf, hard_nusd, soft_nusd)
     }
 
     fn settle(&self, hard_nusd: i64, soft_nusd: i64, cost_nusd: i64) {
@@ -206,6 +230,13 @@ pub struct Hold {
     hard_nusd: i64,
     #[pyo3(get)]
     soft_nusd: i64,
+}
+
+impl Hold {
+    /// Give it back, as if it had not been.
+    pub fn release(&self) {
+        self.charge.get().settle(self.hard_nusd, self.soft_nusd, 0);
+    }
 }
 
 #[pymethods]

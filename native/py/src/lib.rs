@@ -2,6 +2,7 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "PyO3 gives arguments by value")]
 
+mod admission;
 mod cells;
 mod chain;
 mod completions;
@@ -40,6 +41,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<upstream::Upstream>()?;
     text_view::add_to(module)?;
     module.add_class::<needles::Needles>()?;
+    module.add_class::<admission::Admission>()?;
     module.add_class::<reach::Reach>()?;
     module.add_class::<reach::TextReach>()?;
     module.add_class::<leases::Lease>()?;

@@ -99,6 +99,7 @@ pub struct MeterGroup {
     touched: Py<PyList>,
     is_touched: Flag,
     output_tokens: Int,
+    waiting: Int,
     pairs: [[Pair; 3]; KINDS + 1],
 }
 
@@ -126,6 +127,26 @@ impl MeterGroup {
         let output = if max_output_tokens > 0 { usual.min(max_output_tokens) } else { usual };
         [i64::from(!is_retry), prompt_tokens.saturating_add(output), prompt_tokens, output]
     }
+
+    pub fn is_waited_for(&self) -> bool {
+        self.waiting.get() > 0
+    }
+
+    pub fn taken(
+        slf: &Bound<'_, Self>,
+        prompt_tokens: i64,
+        max_output_tokens: i64,
+        is_retry: bool,
+        now: f64,
+    ) -> PyResult<Option<Taken>> {
+        let group = slf.get();
+        let needs = group.needed(prompt_tokens, max_output_tokens, is_retry);
+        if !group.take_units(needs, now) {
+            return Ok(None);
+        }
+        Self::touch(slf)?;
+        Ok(Some(Taken { limits: slf.clone().unbind(), needs, at: now }))
+    }
 }
 
 #[pymethods]
@@ -147,6 +168,7 @@ impl MeterGroup {
             touched: touched.unwrap_or_else(|| PyList::empty(py).unbind()),
             is_touched: Flag::default(),
             output_tokens: Int::default(),
+            waiting: Int::default(),
             pairs: Default::default(),
         })
     }
@@ -165,6 +187,16 @@ impl MeterGroup {
     #[setter]
     fn set_output_tokens(&self, value: i64) {
         self.output_tokens.set(value);
+    }
+
+    #[getter]
+    fn waiting(&self) -> i64 {
+        self.waiting.get()
+    }
+
+    #[setter]
+    fn set_waiting(&self, value: i64) {
+        self.waiting.set(value);
     }
 
     #[getter]
@@ -197,13 +229,7 @@ impl MeterGroup {
         is_retry: bool,
         now: f64,
     ) -> PyResult<Option<Taken>> {
-        let group = slf.get();
-        let needs = group.needed(prompt_tokens, max_output_tokens, is_retry);
-        if !group.take_units(needs, now) {
-            return Ok(None);
-        }
-        Self::touch(slf)?;
-        Ok(Some(Taken { limits: slf.clone().unbind(), needs, at: now }))
+        Self::taken(slf, prompt_tokens, max_output_tokens, is_retry, now)
     }
 
     fn force(&self, requests: i64, tokens: i64, input_tokens: i64, output_tokens: i64) {

@@ -8,16 +8,21 @@ const PICO_PER_NANO: i128 = 1000;
 /// No answer is as long; a limit beyond it is one of this many tokens.
 const MOST_TOKENS: i64 = 1 << 32;
 
+/// A limit as the client wrote it, however large.
+pub fn tokens(asked: &Bound<'_, PyAny>) -> i64 {
+    asked.extract().unwrap_or(MOST_TOKENS).min(MOST_TOKENS)
+}
+
 #[pyclass(frozen, module = "gateway._native")]
 pub struct Reach {
     #[pyo3(get)]
     prompt_tokens: i64,
     #[pyo3(get)]
-    output_tokens: i64,
+    pub output_tokens: i64,
     #[pyo3(get)]
     is_clients: bool,
     #[pyo3(get)]
-    is_known: bool,
+    pub is_known: bool,
     #[pyo3(get)]
     choices: i64,
     #[pyo3(get)]
@@ -25,9 +30,9 @@ pub struct Reach {
     #[pyo3(get)]
     searches: i64,
     #[pyo3(get)]
-    is_odd: bool,
+    pub is_odd: bool,
     #[pyo3(get)]
-    text_nusd: i64,
+    pub text_nusd: i64,
 }
 
 #[pymethods]
@@ -91,8 +96,14 @@ impl TextReach {
         }
     }
 
-    fn of(&self, body: &[u8], asked: &Bound<'_, PyAny>, has_output: bool) -> Reach {
-        let asked = asked.extract().unwrap_or(MOST_TOKENS).min(MOST_TOKENS);
+    #[pyo3(name = "of")]
+    fn of_any(&self, body: &[u8], asked: &Bound<'_, PyAny>, has_output: bool) -> Reach {
+        self.of(body, tokens(asked), has_output)
+    }
+}
+
+impl TextReach {
+    pub fn of(&self, body: &[u8], asked: i64, has_output: bool) -> Reach {
         let size = i64::try_from(body.len()).unwrap_or(i64::MAX).saturating_add(self.template_tokens);
         let prompt_tokens = if self.window_tokens > 0 { size.min(self.window_tokens) } else { size };
         let most = self.most_output_tokens;
