@@ -2,12 +2,9 @@
 
 import argparse
 import asyncio
-import getpass
-import socket
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from gateway.base.config import is_placeholder, load_config, load_elsewhere, windows_of
@@ -15,16 +12,15 @@ from gateway.base.core.budget import UNLIMITED
 from gateway.base.core.money import dollars
 from gateway.base.core.period import clock_of
 from gateway.base.storage.open import open_leases
-from gateway.cli.keys import default_config
-from gateway.cli.output import print_json, print_table
+from gateway.cli.command import Subparsers, add_command, default_config, me, shared_options
+from gateway.cli.output import print_found, print_json, print_table
 from gateway.cli.usage_error import UsageError
 from gateway.controlplane.budgets import BadCorrectionError, Desk, Report, as_json, correction_as_json
 
-_Subparsers = argparse._SubParsersAction  # argparse has no public name for it
 _COLUMNS = ("account", "models", "period", "spent", "limit", "used", "held", "stage", "resets")
 
 
-def add_parser(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
+def add_parser(subparsers: Subparsers) -> None:
     """Register `agentcc budgets` and its three commands."""
     parser = subparsers.add_parser(
         "budgets",
@@ -33,11 +29,14 @@ def add_parser(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
         epilog="example: agentcc budgets list",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    _command(commands, "list", _list, "show what each budget has left", "--json")
-    show = _command(commands, "show", _show, "show one account's budgets and their corrections", "team:platform")
+    options = shared_options(run)
+    options.add_argument("--json", action="store_true", help="print JSON, with exact amounts")
+    command = partial(add_command, commands, options)
+    command("list", _list, "show what each budget has left", "--json")
+    show = command("show", _show, "show one account's budgets and their corrections", "team:platform")
     show.add_argument("account", metavar="ACCOUNT", help="level:id, such as team:platform or tag:repo=pay, or org")
-    correct = _command(
-        commands, "correct", _correct, "change what a budget has spent", "team:platform -12.50 --reason 'invoice 4711'"
+    correct = command(
+        "correct", _correct, "change what a budget has spent", "team:platform -12.50 --reason 'invoice 4711'"
     )
     correct.add_argument("account", metavar="ACCOUNT", help="level:id, org, or a bucket's whole name")
     correct.add_argument("amount", metavar="USD", help="added to the spend; negative gives back")
@@ -47,25 +46,6 @@ def add_parser(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
     )
     correct.add_argument("--models", metavar="PATTERN", default="", help="the limit of these models [default: of all]")
     correct.add_argument("--by", metavar="NAME", default="", help="who corrects [default: you, at this host]")
-
-
-def _command(
-    commands: "_Subparsers[argparse.ArgumentParser]",
-    name: str,
-    act: Callable[[argparse.Namespace, Desk], Awaitable[int]],
-    help_text: str,
-    example: str,
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        name,
-        help=help_text,
-        description=help_text.capitalize() + ".",
-        epilog=f"example: agentcc budgets {name} {example}",
-    )
-    parser.add_argument("-c", "--config", metavar="FILE", help="configuration [default: ./gateway.yaml]")
-    parser.add_argument("--json", action="store_true", help="print JSON, with exact amounts")
-    parser.set_defaults(run=run, act=act)
-    return parser
 
 
 def run(args: argparse.Namespace) -> int:
@@ -96,13 +76,8 @@ def run(args: argparse.Namespace) -> int:
 
 async def _list(args: argparse.Namespace, desk: Desk) -> int:
     found = await desk.reports()
-    if args.json:
-        print_json([as_json(report) for report in found])
-    elif found:
-        print_table([[name.upper() for name in _COLUMNS], *map(_row, found)])
-    else:
-        print("no budgets; write them under `budgets:` in the configuration", file=sys.stderr)
-    return 0
+    nothing = "no budgets; write them under `budgets:` in the configuration"
+    return print_found(list(map(as_json, found)), _COLUMNS, map(_row, found), is_json=args.json, nothing=nothing)
 
 
 async def _show(args: argparse.Namespace, desk: Desk) -> int:
@@ -142,14 +117,6 @@ async def _correct(args: argparse.Namespace, desk: Desk) -> int:
     else:
         print(f"corrected {entry.bucket} by {dollars(entry.amount_nusd)} ({entry.by}: {entry.reason})")
     return 0
-
-
-def me() -> str:
-    """User and host, for the audit."""
-    name = "unknown"
-    with suppress(OSError, KeyError):  # a uid without an entry, as in containers
-        name = getpass.getuser()
-    return f"{name}@{socket.gethostname()}"
 
 
 # === output ===

@@ -9,13 +9,14 @@ from pathlib import Path
 from gateway.base.config import Loaded, load
 from gateway.base.core.plan import Provider
 from gateway.base.storage import SqliteKeys, StorageError, open_keys
+from gateway.cli.command import Subparsers
 from gateway.cli.config_warnings import warnings_of
 from gateway.cli.serve import as_config_error, check_files
 from gateway.dataplane.flow import Policy, assemble
 from gateway.dataplane.identity import Identity
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(subparsers: Subparsers) -> None:
     """Register `agentcc check`."""
     parser = subparsers.add_parser(
         "check",

@@ -14,6 +14,7 @@ from gateway.base.core.errors import GatewayError
 from gateway.base.core.money import usd
 from gateway.base.core.period import moment_ms
 from gateway.cli.check import policy_of
+from gateway.cli.command import Subparsers
 from gateway.cli.output import print_table
 from gateway.cli.usage_error import UsageError
 from gateway.dataplane.flow import Explained, Question, explain
@@ -22,7 +23,7 @@ _PATHS = {"input": "/v1/responses", "messages": "/v1/chat/completions"}
 _SEE = "docs/concepts/routing.md tells what each means"
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(subparsers: Subparsers) -> None:
     """Register `agentcc explain`."""
     parser = subparsers.add_parser(
         "explain",
@@ -114,7 +115,7 @@ def _print_text(found: Explained) -> None:
         for n, (a, cost) in enumerate(zip(found.plan.attempts, found.costs_nusd, strict=True), 1)
     ]
     if rows:
-        print_table([["", "MODEL", "WHY", "ESTIMATE"], *rows])
+        print_table(rows, ("", "model", "why", "estimate"))
     if found.plan.refused:
         print("\npassed over")
         print_table([[refused.model, refused.reason] for refused in found.plan.refused])

@@ -11,6 +11,7 @@ from typing import Final
 
 from gateway.base.core.struct import Record
 from gateway.cli import quarantine
+from gateway.cli.command import Subparsers
 from gateway.cli.output import print_json, print_table
 from gateway.cli.usage_error import UsageError
 from gateway.dataplane.guard import commands as tool_commands
@@ -22,7 +23,6 @@ from gateway.dataplane.guard.scan import Scan
 from gateway.dataplane.guard.secrets import Secrets, fingerprint, read_baseline
 from gateway.dataplane.guard.secrets.kinds import RULES
 
-_Subparsers = argparse._SubParsersAction  # argparse has no public name for it
 _SCANNERS: Final = ("secrets", "pii", "injection")
 _SKIPPED_FOLDERS: Final = frozenset(
     (
@@ -58,7 +58,7 @@ class Found(Record, frozen=True):
     masked: str
 
 
-def add_parser(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
+def add_parser(subparsers: Subparsers) -> None:
     """Register `agentcc guard` and its commands."""
     parser = subparsers.add_parser(
         "guard",
@@ -144,10 +144,11 @@ def _rules(args: argparse.Namespace) -> int:
     rows += [("pii", rule, title) for rule, title in sorted(pii.TITLES.items())]
     rows += [("injection", rule, title) for rule, title in injection.TITLES.items()]
     rows += [("tool_calls", rule, title) for rule, title in tool_commands.RULES.items()]
+    columns = ("scanner", "rule", "what")
     if args.format == "json":
-        print_json([dict(zip(("scanner", "rule", "what"), row, strict=True)) for row in rows])
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
     else:
-        print_table([("SCANNER", "RULE", "WHAT"), *rows])
+        print_table(rows, columns)
     return 0
 
 

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from gateway.base.config import ConfigError, load_elsewhere
@@ -17,13 +18,15 @@ from gateway.base.journal import (
     read_last,
     verify,
 )
+from gateway.cli.command import Subparsers, count
 
 _POLL_S = 0.2
+_MOST_RECORDS = 1_000_000_000
 _NAMED = 10
 _PROGRESS_LINES = 200_000
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(subparsers: Subparsers) -> None:
     """Register `agentcc journal` and its three commands."""
     parser = subparsers.add_parser(
         "journal",
@@ -44,7 +47,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Print the latest records, one JSON object per line, in the order in which they ended.",
         epilog="example: agentcc journal tail -f -n 5",
     )
-    tail.add_argument("-n", type=_count, default=10, metavar="N", help="Print this many records first [default: 10]")
+    tail.add_argument(
+        "-n",
+        type=partial(count, least=0, most=_MOST_RECORDS),
+        default=10,
+        metavar="N",
+        help="Print this many records first [default: 10]",
+    )
     tail.add_argument("-f", "--follow", action="store_true", help="Go on with new records until ^C [default: off]")
     export = commands.add_parser(
         "export",
@@ -159,12 +168,6 @@ def _data_dir(config: str) -> str:
     except ConfigError as exc:
         exc.hint = exc.hint or "pass the data directory with --data-dir DIR"
         raise
-
-
-def _count(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"`{text}` is not a number of records")
-    return int(text)
 
 
 def _time(text: str) -> float:

@@ -10,9 +10,9 @@ import re
 import sys
 import time
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -20,18 +20,18 @@ import msgspec
 from gateway.base.config import GatewayConfig, load_elsewhere
 from gateway.base.core.principal import Priority
 from gateway.base.storage import PREFIX, NewKey, SqliteKeys, StoredKey, hint_of, open_keys
-from gateway.cli.output import print_table
+from gateway.cli.command import Subparsers, add_command, default_config, shared_options
+from gateway.cli.output import print_found, second_of
 from gateway.cli.usage_error import UsageError
 from gateway.dataplane.identity import BadFieldError, network_of, time_ms
 
-_Subparsers = argparse._SubParsersAction  # argparse has no public name for it
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
 _SPAN = re.compile(r"(\d{1,6})([smhdw])")
 _SPAN_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _COLUMNS = ("name", "source", "state", "key", "org", "team", "user", "cost_center", "expires", "models")
 
 
-def add_parser(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
+def add_parser(subparsers: Subparsers) -> None:
     """Register `agentcc keys` and its four commands."""
     parser = subparsers.add_parser(
         "keys",
@@ -41,7 +41,8 @@ def add_parser(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    create = _command(commands, "create", _create, "make a key; its secret is shown once", "alice --team platform")
+    command = partial(add_command, commands, shared_options(run, "where keys are kept"))
+    create = command("create", _create, "make a key; its secret is shown once", "alice --team platform")
     create.add_argument("name", metavar="NAME", help="unique name of the key: a developer, a CI runner, a feature")
     for option in ("org", "team", "user", "cost-center"):
         create.add_argument(f"--{option}", metavar="TEXT", default="", help=f"its {option.replace('-', ' ')}")
@@ -66,36 +67,20 @@ def add_parser(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
     create.add_argument("--chatgpt-account", metavar="ID", default="", help="ChatGPT login that is this key too")
     _output_options(create)
 
-    show = _command(commands, "list", _list, "show keys, never their secrets", "--json")
+    show = command("list", _list, "show keys, never their secrets", "--json")
     show.add_argument("--json", action="store_true", help="print a JSON array")
     show.add_argument("--all", action="store_true", help="also expired, revoked and replaced keys")
 
-    revoke = _command(commands, "revoke", _revoke, "refuse a key from now on", "alice")
+    revoke = command("revoke", _revoke, "refuse a key from now on", "alice")
     revoke.add_argument("name", metavar="NAME|ID", help="a name, or the id of one of its secrets")
 
-    rotate = _command(commands, "rotate", _rotate, "give a key a new secret", "alice --overlap 24h")
+    rotate = command("rotate", _rotate, "give a key a new secret", "alice --overlap 24h")
     rotate.add_argument("name", metavar="NAME|ID", help="the key")
     rotate.add_argument(
         "--overlap", metavar="TIME", default="24h", help="how long the old secret works on [default: 24h]"
     )
     rotate.add_argument("--expires", metavar="WHEN", help="30d, RFC 3339 or never [default: as before]")
     _output_options(rotate)
-
-
-def _command(
-    commands: "_Subparsers[argparse.ArgumentParser]",
-    name: str,
-    act: Callable[[argparse.Namespace, int], int],
-    help_text: str,
-    example: str,
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        name, help=help_text, description=help_text.capitalize() + ".", epilog=f"example: agentcc keys {name} {example}"
-    )
-    parser.add_argument("-c", "--config", metavar="FILE", help="configuration [default: ./gateway.yaml]")
-    parser.add_argument("--data-dir", metavar="DIR", help="where keys are kept [default: the configuration's]")
-    parser.set_defaults(run=run, act=act)
-    return parser
 
 
 def _output_options(parser: argparse.ArgumentParser) -> None:
@@ -167,13 +152,9 @@ def _list(args: argparse.Namespace, now_ms: int) -> int:
             rows += [_row(key, now_ms) for key in store.all()]
     if not args.all:
         rows = [row for row in rows if row["state"] in ("live", "overlap")]
-    if args.json:
-        print(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
-    elif rows:
-        _print_table([[_cell(row[column]) for column in _COLUMNS] for row in rows])
-    else:
-        print("no keys; make one: agentcc keys create NAME", file=sys.stderr)
-    return 0
+    columns = [name for name in _COLUMNS if any(_cell(row[name]) for row in rows)]
+    cells = ([_cell(row[name]) or "-" for name in columns] for row in rows)
+    return print_found(rows, columns, cells, is_json=args.json, nothing="no keys; make one: agentcc keys create NAME")
 
 
 # === where the keys are ===
@@ -186,12 +167,6 @@ def _place(args: argparse.Namespace) -> tuple[GatewayConfig | None, Path]:
         return None, Path(args.data_dir)
     config = load_elsewhere(path)
     return config, Path(args.data_dir or config.server.data_dir)
-
-
-def default_config() -> str:
-    """The file that `agentcc serve` would take, or has made, when none is named; it may not be there."""
-    made = os.path.join(os.environ.get("AGENTCC_DATA_DIR", "agentcc-data"), "gateway.yaml")
-    return made if os.path.exists(made) and not os.path.exists("gateway.yaml") else "gateway.yaml"
 
 
 @contextmanager
@@ -316,12 +291,5 @@ def _cell(value: object) -> str:
     return ",".join(value) if isinstance(value, tuple | list) else str(value)
 
 
-def _print_table(rows: list[list[str]]) -> None:
-    """Aligned columns; those that are empty in every row are left out."""
-    table = [[c.replace("_", " ").upper() for c in _COLUMNS], *rows]
-    kept = [i for i in range(len(_COLUMNS)) if any(row[i] for row in rows)]
-    print_table([[row[i] or "-" for i in kept] for row in table])
-
-
 def _date(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at_ms else ""
+    return second_of(at_ms) if at_ms else ""

@@ -11,12 +11,13 @@ import urllib.request
 from typing import NoReturn
 
 from gateway.cli.clients import CLIENTS, KEY_ENV, Client, Command, Target, base_url_of, key_of
+from gateway.cli.command import Subparsers
 from gateway.cli.usage_error import UsageError
 
 _HEALTH_TIMEOUT_S = 3.0
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(subparsers: Subparsers) -> None:
     """Register `agentcc launch` and one command per agent."""
     parser = subparsers.add_parser(
         "launch",

@@ -13,6 +13,7 @@ from pathlib import Path
 from gateway.base.config import ConfigError, GatewayConfig, Loaded, load
 from gateway.base.storage import StorageError, open_keys
 from gateway.base.telemetry.log import log, name_process
+from gateway.cli.command import Subparsers
 from gateway.cli.defaults import default_file
 from gateway.cli.supervisor import Child, Supervisor
 from gateway.dataplane.flow import assemble
@@ -22,7 +23,7 @@ _BACKLOG = 4096
 _DEFAULT_FILE = "gateway.yaml"
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(subparsers: Subparsers) -> None:
     """Register `agentcc serve`."""
     parser = subparsers.add_parser(
         "serve",

@@ -4,26 +4,22 @@ import argparse
 import os
 import sqlite3
 import sys
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from msgspec import Raw
 
-from gateway.base.config import load_elsewhere
 from gateway.base.core.money import dollars
-from gateway.base.journal import rfc3339
-from gateway.cli.keys import default_config
-from gateway.cli.output import print_json, print_table
+from gateway.cli.command import MOST_ROWS, Subparsers, add_command, count, data_dir_of, shared_options
+from gateway.cli.output import print_found, print_json, print_table, second_of
 from gateway.cli.usage_error import UsageError
 from gateway.controlplane.projections.queries import FOREVER_MS, Queries, when_ms
 
-_Subparsers = argparse._SubParsersAction  # argparse has no public name for it
 _COLUMNS = ("session", "key", "user", "team", "last active", "turns", "retries", "refused", "cache hits", "cost", "")
 _SHOWN_EXCHANGES = ("began", "model", "outcome", "retry", "input", "cached", "output", "cost")
-_MOST_LINES = 10_000
 
 
-def add_parser(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
+def add_parser(subparsers: Subparsers) -> None:
     """Register `agentcc sessions` and its two commands."""
     parser = subparsers.add_parser(
         "sessions",
@@ -32,41 +28,24 @@ def add_parser(subparsers: "_Subparsers[argparse.ArgumentParser]") -> None:
         epilog="example: agentcc sessions list --since 2026-11-01 --flagged",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    show = _command(commands, "list", _list, "show sessions, the last active first", "--team platform --limit 20")
+    options = shared_options(run, "where the ledger is")
+    options.add_argument("--format", choices=("table", "json"), default="table", help="[default: table]")
+    command = partial(add_command, commands, options)
+    show = command("list", _list, "show sessions, the last active first", "--team platform --limit 20")
     for name in ("key", "user", "team"):
         show.add_argument(f"--{name}", metavar="NAME", help=f"only of this {name}")
     show.add_argument("--since", type=_when, metavar="TS", default=0, help="active at or after [default: all]")
     show.add_argument("--until", type=_when, metavar="TS", default=FOREVER_MS, help="active before [default: all]")
     show.add_argument("--flagged", action="store_true", help="only with a cache hit rate under 30 %%")
-    show.add_argument("--limit", type=_count, metavar="N", default=100, help="at most so many [default: 100]")
-    one = _command(commands, "show", _show, "show one session and its latest exchanges", "019a8c7e-7f7c-7d40")
+    show.add_argument("--limit", type=count, metavar="N", default=100, help="at most so many [default: 100]")
+    one = command("show", _show, "show one session and its latest exchanges", "019a8c7e-7f7c-7d40")
     one.add_argument("id", metavar="ID", help="the session's id, as `list` shows it")
-    one.add_argument("--limit", type=_count, metavar="N", default=20, help="at most so many exchanges [default: 20]")
-
-
-def _command(
-    commands: "_Subparsers[argparse.ArgumentParser]",
-    name: str,
-    act: Callable[[argparse.Namespace, Queries], int],
-    help_text: str,
-    example: str,
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        name,
-        help=help_text,
-        description=help_text.capitalize() + ".",
-        epilog=f"example: agentcc sessions {name} {example}",
-    )
-    parser.add_argument("-c", "--config", metavar="FILE", help="configuration [default: ./gateway.yaml]")
-    parser.add_argument("--data-dir", metavar="DIR", help="where the ledger is [default: the configuration's]")
-    parser.add_argument("--format", choices=("table", "json"), default="table", help="[default: table]")
-    parser.set_defaults(run=run, act=act)
-    return parser
+    one.add_argument("--limit", type=count, metavar="N", default=20, help="at most so many exchanges [default: 20]")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do one of the commands. Exit code 0: done; 1: no such session. Raises UsageError, ConfigError."""
-    data_dir = args.data_dir or load_elsewhere(args.config or default_config()).server.data_dir
+    data_dir = data_dir_of(args)
     path = os.path.join(data_dir, "ledger.sqlite3")
     if not os.path.exists(path):
         raise UsageError(
@@ -90,17 +69,12 @@ def _list(args: argparse.Namespace, queries: Queries) -> int:
     asked = {"key": args.key, "user": args.user, "team": args.team}
     chosen = {name: value for name, value in asked.items() if value is not None}
     rows = queries.sessions(chosen, args.since, args.until, is_flagged=args.flagged, limit=args.limit)
-    if args.format == "json":
-        print_json(rows)
-    elif rows:
-        print_table([[name.upper() for name in _COLUMNS], *map(_row, rows)])
-    else:
-        print("no such sessions; without filters, all are shown", file=sys.stderr)
-    return 0
+    nothing = "no such sessions; without filters, all are shown"
+    return print_found(rows, _COLUMNS, map(_row, rows), is_json=args.format == "json", nothing=nothing)
 
 
 def _show(args: argparse.Namespace, queries: Queries) -> int:
-    lines = queries.sessions({"session_id": args.id}, limit=_MOST_LINES)
+    lines = queries.sessions({"session_id": args.id}, limit=MOST_ROWS)
     if not lines:
         print(
             f"error: there is no session `{args.id}` in the ledger\nhint: `agentcc sessions list` shows the latest",
@@ -116,7 +90,7 @@ def _show(args: argparse.Namespace, queries: Queries) -> int:
     for line in lines:
         print_table(_details(line))
         print()
-    print_table([[name.upper() for name in _SHOWN_EXCHANGES], *map(_exchange, exchanges)])
+    print_table(map(_exchange, exchanges), _SHOWN_EXCHANGES)
     return 0
 
 
@@ -130,18 +104,12 @@ def _when(text: str) -> int:
         raise argparse.ArgumentTypeError(f"`{text}` is not a time; write it like 2026-11-21T00:00:00Z") from None
 
 
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST_LINES:
-        raise argparse.ArgumentTypeError(f"`{text}` is not a number from 1 to {_MOST_LINES:,}")
-    return int(text)
-
-
 # === output ===
 
 
 def _row(line: dict[str, Any]) -> list[str]:
     return [
-        line["session_id"], line["key"] or "-", line["user"] or "-", line["team"] or "-", _time(line["last_ts_ms"]),
+        line["session_id"], line["key"] or "-", line["user"] or "-", line["team"] or "-", second_of(line["last_ts_ms"]),
         str(line["turns"]), str(line["retries"]), str(line["refused"]), _hits(line), dollars(line["cost_nusd"]),
         "flagged" if line["is_flagged"] else "",
     ]  # fmt: skip
@@ -153,7 +121,7 @@ def _details(line: dict[str, Any]) -> list[list[str]]:
         ["session", line["session_id"]],
         ["id from", "the client" if line["session_basis"] == "client" else "what was sent (derived)"],
         *([name.replace("_", " "), line[name] or "-"] for name in ("key", "user", "team", "org", "cost_center")),
-        ["first, last", f"{_time(line['first_ts_ms'])}, {_time(line['last_ts_ms'])}"],
+        ["first, last", f"{second_of(line['first_ts_ms'])}, {second_of(line['last_ts_ms'])}"],
         ["exchanges", f"{line['exchanges']:,}"],
         ["of them", _counts(line, "turns", "retries", "refused", "errors")],
         ["tokens", _counts(line, "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")],
@@ -169,7 +137,7 @@ def _counts(line: dict[str, Any], *names: str) -> str:
 
 def _exchange(row: dict[str, Any]) -> list[str]:
     return [
-        _time(row["ts_ms"]), row["model_used"], row["outcome"], str(row["retry"] or "-"),
+        second_of(row["ts_ms"]), row["model_used"], row["outcome"], str(row["retry"] or "-"),
         f"{row['input_tokens'] + row['cache_write_tokens']:,}", f"{row['cache_read_tokens']:,}",
         f"{row['output_tokens']:,}", dollars(row["cost_nusd"]),
     ]  # fmt: skip
@@ -177,7 +145,3 @@ def _exchange(row: dict[str, Any]) -> list[str]:
 
 def _hits(line: dict[str, Any]) -> str:
     return "-" if line["cache_hit_rate"] is None else f"{line['cache_hit_rate']:.0%}"
-
-
-def _time(at_ms: int) -> str:
-    return rfc3339(at_ms / 1000)[:19] + "Z"

@@ -16,6 +16,7 @@ import msgspec
 
 from gateway.base.core.struct import Record
 from gateway.cli.clients import CLIENTS, KEY_ENV, KEY_VARIABLE, Client, Edit, Target, base_url_of
+from gateway.cli.command import Subparsers
 from gateway.cli.usage_error import UsageError
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -29,7 +30,7 @@ class Undo(Record, frozen=True):
     written: str
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(subparsers: Subparsers) -> None:
     """Register `agentcc setup`."""
     parser = subparsers.add_parser(
         "setup",

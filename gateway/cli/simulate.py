@@ -1,11 +1,10 @@
 """`agentcc simulate`: the provider simulator as a command."""
 
-import argparse
-
+from gateway.cli.command import Subparsers
 from gateway.simulator import cli
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(subparsers: Subparsers) -> None:
     """Register `agentcc simulate`."""
     parser = subparsers.add_parser(
         "simulate",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from gateway.base.config import GatewayConfig, is_placeholder, load_elsewhere
-from gateway.cli.keys import default_config
+from gateway.cli.command import default_config
 from gateway.cli.usage_error import UsageError
 from gateway.dataplane.identity import time_ms
 

@@ -7,8 +7,7 @@ import msgspec
 from gateway.base.core.struct import Config
 from gateway.base.storage import StorageError
 from gateway.base.telemetry.log import log
-from gateway.controlplane.admin.caller import Caller
-from gateway.controlplane.admin.query import who_of
+from gateway.controlplane.admin.caller import Caller, who_of
 from gateway.controlplane.admin.reply import Refused, Reply, as_reply
 from gateway.controlplane.budgets import BadCorrectionError, Desk, as_json, correction_as_json
 
@@ -57,7 +56,7 @@ class BudgetResources:
         try:
             asked = _decode(body)
             entry = await self._desk.correct(
-                str(asked.amount_usd), asked.reason, who_of(asked.by, caller), bucket=asked.bucket,
+                str(asked.amount_usd), asked.reason, who_of(asked.by, caller.known()), bucket=asked.bucket,
                 account=asked.account, period=asked.period, models=asked.models,
             )  # fmt: skip
         except (msgspec.DecodeError, UnicodeDecodeError, BadCorrectionError) as exc:

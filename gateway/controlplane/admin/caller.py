@@ -16,6 +16,7 @@ FORWARDED_PREFIX = b"x-agentcc-forwarded-"
 FORWARDED_FOR = FORWARDED_PREFIX + b"for"
 FORWARDED_SECRET = FORWARDED_PREFIX + b"secret"
 _BEARER = b"bearer "
+_NAME_CHARS = 200
 
 
 class Caller(Record, frozen=True):
@@ -32,6 +33,16 @@ class Caller(Record, frozen=True):
             return False
         mapped = getattr(address, "ipv4_mapped", None)
         return (mapped or address).is_loopback
+
+    def known(self) -> str:
+        """Who asks, for the audit, as far as we know: the token is one for all admins."""
+        return f"admin API, {self.address or 'unknown address'}"
+
+
+def who_of(given: str, known: str) -> str:
+    """Who asks, for the audit: a name is what somebody says, the address or account is what we know."""
+    name = given.strip()[:_NAME_CHARS]
+    return f"{name} ({known})" if name else known
 
 
 def identify(headers: Iterable[tuple[bytes, bytes]], peer: str, token: str, forward_secret: str) -> Caller:

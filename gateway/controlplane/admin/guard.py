@@ -10,9 +10,9 @@ from gateway.base.core.struct import Config
 from gateway.base.journal import rfc3339
 from gateway.base.storage import StorageError
 from gateway.base.telemetry.log import log
-from gateway.controlplane.admin.caller import Caller
+from gateway.controlplane.admin.caller import Caller, who_of
 from gateway.controlplane.admin.quarantine import QuarantineDesk
-from gateway.controlplane.admin.query import ask, limit_of, time_of, who_of
+from gateway.controlplane.admin.query import ask, limit_of, time_of
 from gateway.controlplane.admin.reply import Refused, Reply, as_reply
 from gateway.controlplane.projections import Queries
 from gateway.controlplane.projections.queries import FINDINGS_BY, FOREVER_MS
@@ -67,7 +67,7 @@ class GuardResources:
             asked = _decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise Refused(400, "bad_request", str(exc)) from exc
-        by = who_of(asked.by, caller)
+        by = who_of(asked.by, caller.known())
         try:
             reply = await asyncio.to_thread(self._opened, asked, by)
         except StorageError as exc:

@@ -4,12 +4,10 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gateway.controlplane.admin.caller import Caller
 from gateway.controlplane.admin.reply import Refused
 from gateway.controlplane.projections.queries import when_ms
 
 MAX_ROWS = 10_000
-_MAX_BY = 200
 
 
 def ask(question: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -37,12 +35,6 @@ def time_of(query: Mapping[str, str], name: str, default: int) -> int:
         raise Refused(
             400, "bad_request", f"`{name}` is `{text}`; write it like 2026-11-21T00:00:00Z or in ms since the epoch"
         ) from None
-
-
-def who_of(given: str, caller: Caller) -> str:
-    """The token is one for all admins: a name is what somebody says, the address is what we know."""
-    known = f"admin API, {caller.address or 'unknown address'}"
-    return f"{given.strip()[:_MAX_BY]} ({known})" if given.strip() else known
 
 
 def flag_of(query: Mapping[str, str], name: str) -> bool:
