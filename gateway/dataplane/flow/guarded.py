@@ -55,10 +55,8 @@ def last(relay: "Relay", data: bytes, spend: Spend) -> bytes | None:
     try:
         data = guard.feed(data) + guard.end() if data else guard.end()
     except GuardrailBlocked as error:
-        _leave(relay, guard)
         relay.client.cancel(relay.upstream)
-        relay.is_ended_by_us = error
-        relay.end_with(error, "cut", spend, error.code)
+        _end(relay, guard, error, spend)
         return None
     _leave(relay, guard)
     return data
@@ -72,9 +70,7 @@ def whole(relay: "Relay", body: bytes, spend: Spend) -> bytes | None:
     try:
         body = guard.whole(body)
     except GuardrailBlocked as error:
-        _leave(relay, guard)
-        relay.is_ended_by_us = error
-        relay.end_with(error, "cut", spend, error.code)
+        _end(relay, guard, error, spend)
         return None
     _leave(relay, guard)
     return body
@@ -104,6 +100,12 @@ def left(relay: "Relay", data: bytes) -> bytes:
     except Exception as exc:  # noqa: BLE001 - the answer is at its end: whatever it is, the client must be told of that
         log_bug(relay.ex.request_id, exc)
         return b""
+
+
+def _end(relay: "Relay", guard: AnswerGuard, error: GuardrailBlocked, spend: Spend) -> None:
+    _leave(relay, guard)
+    relay.is_ended_by_us = error
+    relay.end_with(error, "cut", spend, error.code)
 
 
 def _leave(relay: "Relay", guard: AnswerGuard) -> None:
