@@ -80,7 +80,7 @@ def estimated_usage(ex: Exchange, seen: Usage | None, delta_events: int, delta_b
     output += int((perf_counter() - ex.started) * _UNSEEN_TOKENS_PER_S)
     prompt = estimated_prompt_tokens(ex, 1)
     if ex.reach is not None:
-        prompt, output = ex.reach.prompt_tokens, most_output_tokens(ex)
+        prompt, output = ex.reach.prompt_tokens, ex.reach.most_output(ex.output_limit)
     if seen is not None and seen.prompt_tokens():
         return Usage(
             input_tokens=seen.input_tokens,
@@ -91,11 +91,6 @@ def estimated_usage(ex: Exchange, seen: Usage | None, delta_events: int, delta_b
             reasoning_tokens=seen.reasoning_tokens,
         )
     return Usage(input_tokens=prompt, output_tokens=output)
-
-
-def most_output_tokens(ex: Exchange) -> int:
-    """What the provider may write under a hard budget."""
-    return ex.reach.most_output(ex.output_limit) if ex.reach is not None else 0
 
 
 def cost_of(ex: Exchange, usage: Usage, answered: str = "") -> int:
