@@ -13,6 +13,7 @@ from gateway.base.storage.board import Board, board_key
 from gateway.base.telemetry.log import log
 from gateway.dataplane.flow.exchange import Exchange
 from gateway.dataplane.flow.route import Route
+from gateway.dataplane.flow.waiting import ON_LOOP_BYTES
 from gateway.dataplane.guard.answer import system_text
 from gateway.dataplane.guard.inspection import Inspection
 from gateway.dataplane.guard.policy import Guard
@@ -20,7 +21,6 @@ from gateway.dataplane.guard.request import Looked, look
 from gateway.dataplane.guard.scan import Scan
 from gateway.dataplane.wire import Peek, step_of
 
-_ON_LOOP_BODY_BYTES: Final = 1 << 20
 _ON_LOOP_NEW_BYTES: Final = 64 << 10
 """Text that is made to be slow takes some microseconds a byte."""
 _REFUSED_MS: Final = 24 * 3_600_000
@@ -39,7 +39,7 @@ class Inspector:
 
     def inspect(self, ex: Exchange, route: Route, peeked: Peek, guard: Guard) -> Peek | None:
         """The request as it may leave; None where that is for `inspect_beside`. On the loop. Raises GuardrailBlocked."""
-        if len(peeked.body) > _ON_LOOP_BODY_BYTES:
+        if len(peeked.body) > ON_LOOP_BYTES:
             return None
         return self._inspected(ex, route, peeked, guard, guard.scan, _ON_LOOP_NEW_BYTES)
 

@@ -49,13 +49,13 @@ from gateway.dataplane.flow.session import Sessions
 from gateway.dataplane.flow.settle import hold_nusd, write_done
 from gateway.dataplane.flow.shedding import Shedding
 from gateway.dataplane.flow.translate import counted, moved, read_turn, translate
+from gateway.dataplane.flow.waiting import ON_LOOP_BYTES, off_loop, waited
 from gateway.dataplane.identity import allows, credential
 from gateway.dataplane.upstream import Clients, UpstreamClient
 from gateway.dataplane.wire import TRACE, Peek, wanted
 from gateway.dataplane.wire.decode import decoded
 
 _T = TypeVar("_T")
-_OFF_LOOP_BYTES = 1 << 20
 _TRACED = _native.Needles([TRACE])
 _NAME_CHARS = 256
 """No model's name is as long; a rule or a list of candidates may serve any name, and headers and records then tell it."""
@@ -197,10 +197,10 @@ class Pipeline:
         ex.body_deadline = 0.0
         began = perf_counter()
         encoding = incoming.header("content-encoding")
-        if len(body) < _OFF_LOOP_BYTES:  # not by `_off_loop`: each coroutine costs the small ones
+        if len(body) < ON_LOOP_BYTES:  # not by `off_loop`: each coroutine costs the small ones
             peeked = _read(body, encoding, route, policy)
         else:  # tens of milliseconds without the GIL: other exchanges go on meanwhile
-            peeked = await self._off_loop(ex, len(body), _read, body, encoding, route, policy)
+            peeked = await off_loop(ex, len(body), _read, body, encoding, route, policy)
         ex.request_bytes = len(peeked.body)
         ex.model_requested = (route.model or peeked.model)[:_NAME_CHARS]
         ex.is_stream = route.is_stream or peeked.is_stream
@@ -211,7 +211,7 @@ class Pipeline:
             leaves = self.inspector.inspect(ex, route, peeked, guard)
             if leaves is None:
                 beside = self.inspector.inspect_beside
-                leaves = await self._waited(ex, self.loop.run_in_executor(None, beside, ex, route, peeked, guard))
+                leaves = await waited(ex, self.loop.run_in_executor(None, beside, ex, route, peeked, guard))
             peeked = leaves
 
         # plan
@@ -242,25 +242,25 @@ class Pipeline:
             if account is not None and account.quota:
                 asking = take_quota(ex, self.rates, deployment, account, peeked)
                 if asking is not None:
-                    await self._waited(ex, asking)
+                    await waited(ex, asking)
         size = len(peeked.body)
         if deployment.dialect == route.dialect.name:
             outgoing, drop_usage_chunk = passed_body(route, peeked, deployment, ex.output_limit)
             if _TRACED.any_in(outgoing) or (ex.thoughts is not None and ex.thoughts.foreign_to(deployment)):
-                outgoing, ex.drops = await self._off_loop(ex, size, moved, ex, route, outgoing, deployment, policy)
+                outgoing, ex.drops = await off_loop(ex, size, moved, ex, route, outgoing, deployment, policy)
             pass_through(self, ex, route, deployment, outgoing, began, drop_usage_chunk=drop_usage_chunk)
             return
-        if not route.is_billable and (count := await self._off_loop(ex, size, counted, route, peeked)) is not None:
+        if not route.is_billable and (count := await off_loop(ex, size, counted, route, peeked)) is not None:
             self._answer(ex, count)
             return
-        turn = await self._off_loop(ex, size, read_turn, ex, route, peeked, deployment)
+        turn = await off_loop(ex, size, read_turn, ex, route, peeked, deployment)
         if ex.output_limit:
             turn.max_output_tokens = ex.output_limit
         fetched: Fetched = {}
         if urls := wanted(turn, deployment.dialect):
             fetched = await self._fetched(ex, urls)
             size += sum(len(data) for _, data in fetched.values())
-        translation = await self._off_loop(ex, size, translate, ex, route, turn, fetched, deployment, policy)
+        translation = await off_loop(ex, size, translate, ex, route, turn, fetched, deployment, policy)
         send_translated(self, ex, route, deployment, translation, began)
 
     async def _enter(
@@ -269,7 +269,7 @@ class Pipeline:
         """Admit, pace and hold step by step, each of which may wait, choose another model or refuse. Gives the deployment that is asked."""
         if charge is not None:
             if not charge.is_known:  # this worker has just met one of its buckets
-                await self._waited(ex, self.wallet.ask_about(charge))
+                await waited(ex, self.wallet.ask_about(charge))
             deployment, charge = admit(ex, self.wallet, deployment, charge, partial(self._deployment, ex, route))
             if deployment.accounts:  # a budget's choice
                 deployment = self.planning.one_of(ex, route, peeked, self.wallet, deployment)
@@ -278,11 +278,11 @@ class Pipeline:
             if ex.shadow_of:
                 queueing.close()
                 raise RateLimited("a shadow takes no place in a queue")
-            await (self.watched(ex, queueing) if ex.policy.queue_ms else self._waited(ex, queueing))
+            await (self.watched(ex, queueing) if ex.policy.queue_ms else waited(ex, queueing))
         if charge is None:
             ex.hold_nusd = hold_nusd(ex, peeked.max_output_tokens)
         elif (waiting := hold(ex, self.wallet, charge, route, peeked)) is not None:
-            await self._waited(ex, waiting)
+            await waited(ex, waiting)
         return deployment
 
     def _deployment(self, ex: Exchange, route: Route, model: str) -> Deployment:
@@ -297,35 +297,17 @@ class Pipeline:
             )
         return found
 
-    async def _off_loop(self, ex: Exchange, size: int, work: Callable[..., _T], *args: object) -> _T:
-        """`work(*args)`, in a thread when it is about so many bytes that the loop would feel it."""
-        if size < _OFF_LOOP_BYTES:
-            return work(*args)
-        return await self._waited(ex, self.loop.run_in_executor(None, work, *args))
-
-    async def _waited(self, ex: Exchange, awaitable: Awaitable[_T]) -> _T:
-        """What `awaitable` gives. Meanwhile `interrupt` can end the exchange; raises what it was given then."""
-        ex.waits_for = future = asyncio.ensure_future(awaitable)
-        try:
-            found = await future
-        finally:
-            ex.waits_for = None
-            del future  # it holds what it raised, whose traceback holds this frame, and so the request
-        if ex.interrupted_by is not None:  # when it had just come
-            raise ex.interrupted_by
-        return found
-
     async def _fetched(self, ex: Exchange, urls: list[str]) -> Fetched:
         """What the request names by URL."""
         limits = ex.policy.limits
         return await self.watched(ex, self._fetcher.fetch(urls, limits.fetch_bytes, is_private=limits.fetch_private))
 
     async def watched(self, ex: Exchange, awaitable: Awaitable[_T]) -> _T:
-        """`_waited`, for what may take long: from here on the client is watched."""
+        """`waited`, for what may take long: from here on the client is watched."""
         if not ex.is_watched:
             ex.is_watched = True
             ex.reply.watch(partial(self.on_left, ex))
-        return await self._waited(ex, awaitable)
+        return await waited(ex, awaitable)
 
     def on_left(self, ex: Exchange) -> None:
         """The client of an exchange has gone."""
