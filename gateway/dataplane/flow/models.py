@@ -12,6 +12,9 @@ from msgspec.json import Encoder
 from gateway.base.core.errors import UnknownModel
 from gateway.base.core.plan import Provider
 from gateway.dataplane.flow.assemble import Policy
+from gateway.dataplane.flow.exchange import Exchange
+from gateway.dataplane.flow.route import Route
+from gateway.dataplane.identity import allows
 
 _encode = Encoder().encode
 _CREATED = 1_700_000_000  # the field is required and nobody knows the truth; a constant keeps answers cacheable
@@ -24,7 +27,25 @@ Allowed = Callable[[str, str], bool]
 """(provider, model) → whether the key may use it."""
 
 
-def list_models(policy: Policy, allowed: Allowed) -> bytes:
+def catalogue(ex: Exchange, route: Route) -> bytes:
+    """The JSON body that answers a question about models, for the client's key. Raises UnknownModel."""
+    policy, grant = ex.policy, ex.grant
+    assert grant is not None
+
+    def allowed(provider: str, model: str) -> bool:
+        return not grant.models or allows(grant, provider, model)
+
+    # Google's SDKs ask under /v1 too, and tell themselves apart by their headers only
+    is_google = bool(ex.incoming.header("x-goog-api-client") or ex.incoming.header("x-goog-api-key"))
+    dialect = "gemini.generate" if is_google else route.dialect.name
+    if route.kind == "model":
+        return _one_model(policy, route.model, dialect)
+    if dialect == "gemini.generate":
+        return _list_gemini_models(policy, allowed)
+    return _list_models(policy, allowed)
+
+
+def _list_models(policy: Policy, allowed: Allowed) -> bytes:
     """The JSON body: `allowed(provider, model)` says which models this key may use."""
     data: list[dict[str, Any]] = []
     codex: list[dict[str, Any]] = []
@@ -41,7 +62,7 @@ def list_models(policy: Policy, allowed: Allowed) -> bytes:
     return _encode({**body, "first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None})
 
 
-def list_gemini_models(policy: Policy, allowed: Allowed) -> bytes:
+def _list_gemini_models(policy: Policy, allowed: Allowed) -> bytes:
     """The JSON body of Gemini's `GET /v1beta/models`."""
     models = [
         _gemini_entry(model)
@@ -53,7 +74,7 @@ def list_gemini_models(policy: Policy, allowed: Allowed) -> bytes:
     return _encode({"models": models})
 
 
-def one_model(policy: Policy, name: str, dialect: str) -> bytes:
+def _one_model(policy: Policy, name: str, dialect: str) -> bytes:
     """The JSON body of `GET /v1/models/{name}`. Raises UnknownModel."""
     for speaks in (dialect, "openai.chat", "anthropic.messages", "gemini.generate"):
         try:

@@ -16,7 +16,6 @@ from gateway.base.core.errors import (
     ModelForbidden,
     Overloaded,
     RateLimited,
-    ResponseTooLarge,
 )
 from gateway.base.core.ids import RequestIds
 from gateway.base.core.plan import Deployment
@@ -35,7 +34,8 @@ from gateway.dataplane.flow.failure import log_bug
 from gateway.dataplane.flow.fetch import Fetched, Fetcher
 from gateway.dataplane.flow.headers import stamp
 from gateway.dataplane.flow.inspect import Inspector
-from gateway.dataplane.flow.models import list_gemini_models, list_models, one_model
+from gateway.dataplane.flow.models import catalogue
+from gateway.dataplane.flow.open_exchanges import OpenExchanges
 from gateway.dataplane.flow.outgoing import (
     passed_body,
     refuse_repeats,
@@ -60,13 +60,12 @@ _TRACED = _native.Needles([TRACE])
 _NAME_CHARS = 256
 """No model's name is as long; a rule or a list of candidates may serve any name, and headers and records then tell it."""
 _DAY_S = 86_400
-_EXPECTING_S = 0.02
 _DISCARD_BYTES = 256 << 20
 _DISCARD_S = 2.0
 """How much of a refused body is read and forgotten, and for how long, so that the client gets to read our words."""
 
 
-class Pipeline:
+class Pipeline(OpenExchanges):
     """One worker's road. `policy` is swapped whole by a reload; an exchange keeps the one it began with."""
 
     def __init__(
@@ -83,7 +82,7 @@ class Pipeline:
         admin_url: str = "",
         admin_secret: str = "",
     ) -> None:
-        self.loop = loop
+        super().__init__(loop)
         self.admin_url = admin_url
         self.admin_secret = admin_secret
         self.policy = policy
@@ -95,14 +94,7 @@ class Pipeline:
         self.planning = recorder.planning = Planning(board, policy.identity.derived_key("routing"))
         self.use(policy)
         self.now = perf_counter()
-        self.open_exchanges: dict[str, Exchange] = {}
-        self.unfinished_bytes = 0
         self.shedding = Shedding(policy.limits, self.open_exchanges)
-        self.is_draining = False
-        self.draining_since = 0.0
-        self.is_expecting: Callable[[], bool] = bool
-        """Whether requests whose headers are here will yet come; the edge that reads bodies ahead knows."""
-        self._idle = asyncio.Event()
         self.new_id = RequestIds(run_id).new
         self._clients: Clients[str] = Clients(lambda ca_file: UpstreamClient(loop, self.policy.timeouts, ca_file))
         self._fetcher = Fetcher(loop)
@@ -147,23 +139,6 @@ class Pipeline:
                 self.end(ex)
         return ex
 
-    def end(self, ex: Exchange) -> None:
-        """Nothing more will be sent to the client of `ex`. A second call does nothing."""
-        if self.open_exchanges.pop(ex.request_id, None) is None:
-            return
-        self.unfinished_bytes -= ex.counted_bytes
-        if ex.waiter is not None and not ex.waiter.done():
-            ex.waiter.set_result(None)
-        ex.release()
-        if self.is_draining and not self.open_exchanges:
-            self._idle.set()
-
-    async def wait_end(self, ex: Exchange) -> None:
-        """Wait until nothing more will be sent to the client of `ex`."""
-        if ex.request_id in self.open_exchanges:
-            ex.waiter = self.loop.create_future()
-            await ex.waiter
-
     async def _walk(self, ex: Exchange) -> None:
         policy, incoming = ex.policy, ex.incoming
         ex.dialect = dialect_of_path(incoming.path)
@@ -184,7 +159,7 @@ class Pipeline:
         ex.grant = grant
         ex.principal = grant.principal_json
         if route.kind != "exchange":
-            self._catalogue(ex, route)
+            self._answer(ex, catalogue(ex, route))
             return
         if len(self.open_exchanges) > self.shedding.calm:
             self.shedding.check(ex)
@@ -317,24 +292,6 @@ class Pipeline:
             ex.has_left = True
             ex.interrupt(ClientLeft())
 
-    def _catalogue(self, ex: Exchange, route: Route) -> None:
-        policy, grant = ex.policy, ex.grant
-        assert grant is not None
-
-        def allowed(provider: str, model: str) -> bool:
-            return not grant.models or allows(grant, provider, model)
-
-        # Google's SDKs ask under /v1 too, and tell themselves apart by their headers only
-        is_google = bool(ex.incoming.header("x-goog-api-client") or ex.incoming.header("x-goog-api-key"))
-        dialect = "gemini.generate" if is_google else route.dialect.name
-        if route.kind == "model":
-            body = one_model(policy, route.model, dialect)
-        elif dialect == "gemini.generate":
-            body = list_gemini_models(policy, allowed)
-        else:
-            body = list_models(policy, allowed)
-        self._answer(ex, body)
-
     def _answer(self, ex: Exchange, body: bytes) -> None:
         """Answer with JSON of our own making."""
         ex.response_bytes = len(body)
@@ -379,47 +336,6 @@ class Pipeline:
     def client(self, ca_file: str = "") -> UpstreamClient:
         """The HTTP client for providers that trust `ca_file` (empty: the system's authorities)."""
         return self._clients[ca_file]
-
-    def count_unfinished(self, ex: Exchange, size: int) -> None:
-        """Count bytes of answers that have not ended; past the bound the largest answer is ended with an error.
-
-        Only where the server interface never waits: else the window bounds what a slow client holds up.
-        """
-        if ex.reply.is_waiting:
-            return
-        ex.counted_bytes += size
-        self.unfinished_bytes += size
-        if self.unfinished_bytes > self.policy.limits.unfinished_response_bytes:
-            relays = [other.relay for other in self.open_exchanges.values() if isinstance(other.relay, Relay)]
-            going_on = [relay for relay in relays if relay.is_ended_by_us is None]
-            if going_on:
-                max(going_on, key=lambda relay: relay.ex.counted_bytes).end_early(
-                    ResponseTooLarge("the gateway holds too many unfinished answers; this one was the largest")
-                )
-
-    async def drained(self, timeout_s: float) -> bool:
-        """Wait until no exchange is open; False when some still are after `timeout_s`."""
-        if not self.is_draining:
-            self.is_draining, self.draining_since = True, perf_counter()
-        until = perf_counter() + timeout_s
-        while self.is_expecting() and perf_counter() < until:  # noqa: ASYNC110 - an event would cost each request
-            await asyncio.sleep(_EXPECTING_S)
-        timeout_s = max(0.0, until - perf_counter())
-        if not self.open_exchanges:
-            return True
-        try:
-            await asyncio.wait_for(self._idle.wait(), timeout_s)
-        except TimeoutError:
-            return False
-        return True
-
-    def end_all(self, error: GatewayError) -> None:
-        """End every open exchange with `error`: the drain's deadline has passed."""
-        for ex in list(self.open_exchanges.values()):
-            if isinstance(ex.relay, Relay):
-                ex.relay.end_early(error)
-            else:
-                ex.interrupt(error)
 
     def close(self) -> None:
         """Stop the upstream clients; only after every exchange has ended."""
