@@ -12,11 +12,9 @@ from gateway.base.core.errors import Bug, GatewayError, UpstreamProtocolError
 from gateway.base.core.money import usd
 from gateway.base.core.record import Outcome
 from gateway.dataplane.budget import spent_out
-from gateway.dataplane.flow import gemini_array, guarded, refuse
+from gateway.dataplane.flow import gemini_array, guarded, refuse, whole
 from gateway.dataplane.flow.answer import (
-    plain_error,
     renamed,
-    renamed_body,
     response_id,
 )
 from gateway.dataplane.flow.costing import Costing
@@ -28,7 +26,7 @@ from gateway.dataplane.flow.held import flush, moves, moves_body, moves_end, rel
 from gateway.dataplane.flow.leftover import LONGEST_S, MOMENT_S, Leftover
 from gateway.dataplane.flow.settle import NOTHING, Spend, write_done
 from gateway.dataplane.upstream import Captures, Headers, UpstreamClient, for_client
-from gateway.dataplane.wire import CODECS, DIALECTS, provider_error
+from gateway.dataplane.wire import DIALECTS
 from gateway.dataplane.wire.anthropic_messages import ANTHROPIC_MESSAGES
 
 if TYPE_CHECKING:
@@ -95,53 +93,17 @@ class Relay(Costing):
         ex = self.ex
         ex.ttfb_us = ttfb_us
         if status >= _ERROR:
-            give_up = partial(self._pass_error, status, headers, body)
-            if not moves(self, f"upstream_{status}", NOTHING, give_up, status=status, headers=headers):
-                give_up()
+            whole.refused(self, status, headers, body)
             return
         if ex.course is not None:
             self.pipeline.planning.note_limits(ex, status, headers)
         spend = self.spend_of_body(body)
-        if ex.is_committed:  # we promised a stream: that it came in another form can only be told as its error
-            error = UpstreamProtocolError(
-                f"the provider answered {status} without the stream that was asked for", upstream_status=status
-            )
-            self.end_with(error, "upstream_error", spend, f"upstream_{status}")
-            return
-        passes = partial(self._pass_whole, status, headers, body, spend, began) if ex.course is not None else None
-        if spend[2] == "exact" or passes is None or not moves_body(self, body, spend, passes):
-            self._pass_whole(status, headers, body, spend, began)
-
-    def _pass_whole(self, status: int, headers: Headers, body: bytes, spend: Spend, began: float) -> None:
-        ex = self.ex
-        answer = guarded.whole(self, body, spend)
-        if answer is None:
-            return
-        body = answer
-        reply_headers = stamp(for_client(headers, ex.model_requested), ex, spend[1])
-        ex.response_bytes = len(body)
-        ex.overhead += perf_counter() - began
-        write_done(ex, self.pipeline.recorder, status=status, outcome="ok", spend=spend)
-        if self.renames:
-            body = renamed_body(body, ex.model_requested)
-        ex.reply.whole(status, reply_headers, body)
-        self.finish()
-
-    def _pass_error(self, status: int, headers: Headers, body: bytes) -> None:
-        """The provider's error, as it is; after an early commit its words, in the stream's last event."""
-        ex, code = self.ex, f"upstream_{status}"
-        if (rejected := self.pipeline.planning.rejections.of(ex, status)) is not None:
-            self.end_with(rejected, "upstream_error", NOTHING, code)
-            return
-        headers, body = plain_error(headers, body)
         if ex.is_committed:
-            fault = CODECS[self.dialect.name].read_error(status, dict(headers), body)
-            self.end_with(provider_error(fault, self.dialect.name, self.provider), "upstream_error", NOTHING, code)
+            whole.no_stream_came(self, status, spend)
             return
-        ex.response_bytes = len(body)
-        write_done(ex, self.pipeline.recorder, status=status, outcome="upstream_error", error_code=code)
-        ex.reply.whole(status, stamp(for_client(headers, ex.model_requested), ex, 0), body)
-        self.finish()
+        passes = partial(whole.passed, self, status, headers, body, spend, began) if ex.course is not None else None
+        if spend[2] == "exact" or passes is None or not moves_body(self, body, spend, passes):
+            whole.passed(self, status, headers, body, spend, began)
 
     def on_head(self, status: int, headers: Headers, ttfb_us: int) -> None:
         """A stream begins: its status and headers are ours, with the estimate as the cost."""
@@ -169,22 +131,12 @@ class Relay(Costing):
             ex.reply.start(status, stamp(for_client(headers, ex.model_requested), ex, ex.hold_nusd))
 
     def on_gathered(self, status: int, headers: Headers, ttfb_us: int, body: bytes, captures: Captures) -> None:
-        """All of a stream that is no answer to what was asked: an error's, or one that should have been a JSON text.
-
-        The latter is an error: to make one text of the provider's events would be to write what we pass untouched, and to lose
-        the members that we do not know.
-        """
+        """All of a stream that is no answer to what was asked: an error's, or one that should have been a JSON text."""
         if status >= _ERROR:
             self.on_body(status, headers, ttfb_us, body)
             return
         self.ex.ttfb_us = ttfb_us
-        error = UpstreamProtocolError(
-            f"provider `{self.provider}` answered with an event stream, which was not asked for; ask it for a stream"
-        )
-        spend = self.spend_of(captures)
-        give_up = partial(self.end_with, error, "upstream_error", spend, error.code)
-        if not moves(self, error.code, spend, give_up, fault="protocol"):
-            give_up()
+        whole.a_stream_came(self, captures)
 
     def on_data(self, data: bytes) -> None:
         """Whole events go on as they came."""
