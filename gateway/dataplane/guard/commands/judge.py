@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from gateway.base.core.struct import Record
 from gateway.dataplane.guard.commands.calls import Call, read
+from gateway.dataplane.guard.commands.code import told_by_code
 from gateway.dataplane.guard.commands.places import (
     METADATA_HOSTS,
     holds_credentials,
@@ -15,7 +16,8 @@ from gateway.dataplane.guard.commands.places import (
     normal,
     starts_by_itself,
 )
-from gateway.dataplane.guard.commands.rules import RULES, code_in, scripts, told, told_by_code
+from gateway.dataplane.guard.commands.programs import code_in, scripts
+from gateway.dataplane.guard.commands.rules import RULES, told
 from gateway.dataplane.guard.commands.shell import LONGEST, Command, pipelines
 
 _MOST_DEPTH: Final = 8
