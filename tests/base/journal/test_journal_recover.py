@@ -193,10 +193,10 @@ def test_stale_new_files_are_removed(tmp_path: Path, start: Start) -> None:
 
 
 def _start_at_barrier(directory: str, slot: int, run_id: str, barrier: Any, out: Any) -> None:
-    barrier.wait()
+    barrier.wait(60)
     writer, recovery = open_run(directory, slot, run_id=run_id, version="t", adopt_slots_from=0)
     out.put((run_id, [p.run for p in recovery.adopted], recovery.crashed))
-    barrier.wait()  # all live at the same time
+    barrier.wait(60)  # all live at the same time
     writer.close()
 
 
@@ -215,7 +215,9 @@ def test_concurrent_starts_adopt_each_dead_run_once(
             dead.add(writer.run_id)
         barrier, out = context.Barrier(8), context.Queue()
         workers = [
-            context.Process(target=_start_at_barrier, args=(str(directory), slot, f"{slot + 100:012x}", barrier, out))
+            context.Process(
+                target=_start_at_barrier, args=(str(directory), slot, f"{slot + 100:012x}", barrier, out), daemon=True
+            )
             for slot in range(8)
         ]
         for process in workers:
@@ -223,6 +225,7 @@ def test_concurrent_starts_adopt_each_dead_run_once(
         results = [out.get(timeout=60) for _ in workers]
         for process in workers:
             process.join(60)
+        assert [process.exitcode for process in workers] == [0] * 8
         adopted = Counter(run for _, runs, _ in results for run in runs)
         assert adopted == Counter(dead)
         assert {i: len(o) for i, o in outcomes(directory).items()} == {request_id(n, 1): 1 for n in range(1, 7)}

@@ -78,7 +78,7 @@ def _write(folder: Path, seed: int) -> None:
 def test_writers_and_readers_at_once_never_see_a_mixture(tmp_path: Path) -> None:
     board = open_board(tmp_path)
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_write, args=(tmp_path, seed)) for seed in (1, 2)]
+    writers = [context.Process(target=_write, args=(tmp_path, seed), daemon=True) for seed in (1, 2)]
     for writer in writers:
         writer.start()
     seen = 0

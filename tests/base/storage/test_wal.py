@@ -56,7 +56,7 @@ def test_processes_that_make_a_file_at_once_all_get_it(opened: Callable[[Path], 
     """A gateway's workers and a command line may start together on a new machine."""
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(PROCESSES)
-    started = [context.Process(target=open_all, args=(opened, tmp_path, start)) for _ in range(PROCESSES)]
+    started = [context.Process(target=open_all, args=(opened, tmp_path, start), daemon=True) for _ in range(PROCESSES)]
     for process in started:
         process.start()
     for process in started:
