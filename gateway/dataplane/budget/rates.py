@@ -142,7 +142,10 @@ class Rates:
         began = perf_counter()
         is_full = self._waiting >= queue_requests
         if is_full and limits.waiting:
-            raise limits.refusal(began)
+            if limits.refused_by is None:  # the first in line is asking: its answer says when there is more
+                async with self._lock:
+                    pass
+            raise limits.refusal(perf_counter())
         if not queue_ms or is_full:
             await self._take(limits, needs, began)
             return 0

@@ -245,6 +245,15 @@ def test_who_would_wait_longer_than_the_deadline_does_not_wait(world: World) -> 
     assert world.store.takes < 5
 
 
+def test_who_is_too_many_is_told_when_to_come_again_though_nobody_was_refused_yet(world: World) -> None:
+    """On a busy machine: the first in line still waits for the store's word."""
+    worker = world.worker(rate("requests", 1))
+    world.do(took(worker))
+    world.store.delay_s = 0.05
+    refused = world.do(outcomes(*(took(worker, queue_ms=300, queue_requests=2) for _ in range(6))))
+    assert [one.details["retry_after_s"] for one in refused] == [60] * 6
+
+
 # === who leaves ===
 
 
