@@ -4,7 +4,7 @@ A reader looks at one decoded event and gives its bits in order; what a bit name
 Pure, and lenient: what it does not know has no bits, but for strings in items of a kind that nobody knows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 TEXT, CALL, ARGS, CLOSE, WHOLE, WHOLE_CALL = range(6)
@@ -97,8 +97,7 @@ def responses(event: dict[str, Any]) -> list[Bit]:
 def responses_body(body: Any) -> list[Bit]:
     """A whole answer of Responses."""
     bits: list[Bit] = []
-    output = body.get("output") if isinstance(body, dict) else None
-    for at, item in enumerate(output if isinstance(output, list) else ()):
+    for at, item in enumerate(_objects(body, "output")):
         bits += _item(item, at, is_done=True)
     return bits
 
@@ -128,9 +127,7 @@ _CHAT_WORDS: Final = {
 def chat(chunk: dict[str, Any]) -> list[Bit]:
     """A chunk of a Chat stream."""
     bits: list[Bit] = []
-    for at, choice in enumerate(_list(chunk, "choices")):
-        if not isinstance(choice, dict):
-            continue
+    for at, choice in enumerate(_objects(chunk, "choices")):
         index = choice.get("index", at)
         delta = choice.get("delta")
         if isinstance(delta, dict):
@@ -155,8 +152,8 @@ def chat(chunk: dict[str, Any]) -> list[Bit]:
 def chat_body(body: dict[str, Any]) -> list[Bit]:
     """A whole answer of Chat."""
     bits: list[Bit] = []
-    for at, choice in enumerate(_list(body, "choices")):
-        if isinstance(choice, dict) and isinstance(choice.get("message"), dict):
+    for at, choice in enumerate(_objects(body, "choices")):
+        if isinstance(choice.get("message"), dict):
             bits += _message(choice["message"], at)
     return bits
 
@@ -165,13 +162,19 @@ def _chat_call(call: Any, index: Any, number: int, bits: list[Bit]) -> None:
     if not isinstance(call, dict):
         return
     channel = (index, "call", call.get("index", number))
+    for said, member in _named(call):
+        if isinstance(said.get("name"), str) and said["name"]:
+            bits.append((CALL, channel, None, said["name"]))
+        if isinstance(said.get(member), str):
+            bits.append((ARGS, channel, said, member))
+
+
+def _named(call: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """What a call names, function or custom tool, and the member that its arguments are in."""
     for kind, member in (("function", "arguments"), ("custom", "input")):
         said = call.get(kind)
         if isinstance(said, dict):
-            if isinstance(said.get("name"), str) and said["name"]:
-                bits.append((CALL, channel, None, said["name"]))
-            if isinstance(said.get(member), str):
-                bits.append((ARGS, channel, said, member))
+            yield said, member
 
 
 def _message(message: dict[str, Any], index: int) -> list[Bit]:
@@ -185,12 +188,9 @@ def _message(message: dict[str, Any], index: int) -> list[Bit]:
         for k, v in message.items()
         if isinstance(v, str) and k not in _NOT_WORDS
     ]
-    calls = [*_list(message, "tool_calls"), {"function": message.get("function_call")}]
-    for number, call in enumerate(calls):
-        for kind, member in (("function", "arguments"), ("custom", "input")):
-            said = call.get(kind) if isinstance(call, dict) else None
-            if isinstance(said, dict):
-                bits.append(_asked((index, "call", number), said.get("name"), said, member))
+    for number, call in enumerate([*_objects(message, "tool_calls"), {"function": message.get("function_call")}]):
+        for said, member in _named(call):
+            bits.append(_asked((index, "call", number), said.get("name"), said, member))
     return bits
 
 
@@ -222,7 +222,7 @@ def messages(event: dict[str, Any]) -> list[Bit]:
 def messages_body(body: Any) -> list[Bit]:
     """A whole answer of Messages."""
     bits: list[Bit] = []
-    for at, block in enumerate(_list(body, "content") if isinstance(body, dict) else ()):
+    for at, block in enumerate(_objects(body, "content")):
         bits += _block(block, at)
     return bits
 
@@ -257,14 +257,9 @@ def gemini_body(body: dict[str, Any]) -> list[Bit]:
 
 def _gemini(body: dict[str, Any], *, is_stream: bool) -> list[Bit]:
     bits: list[Bit] = []
-    for at, candidate in enumerate(_list(body, "candidates")):
-        if not isinstance(candidate, dict):
-            continue
+    for at, candidate in enumerate(_objects(body, "candidates")):
         index = candidate.get("index", at)
-        content = candidate.get("content")
-        for number, part in enumerate(_list(content, "parts") if isinstance(content, dict) else ()):
-            if not isinstance(part, dict):
-                continue
+        for number, part in enumerate(_objects(candidate.get("content"), "parts")):
             label = "reasoning" if part.get("thought") is True else "text"
             call = part.get("functionCall")
             if isinstance(call, dict):
@@ -307,18 +302,24 @@ def converse_body(body: dict[str, Any]) -> list[Bit]:
     bits: list[Bit] = []
     output = body.get("output")
     message = output.get("message") if isinstance(output, dict) else None
-    for at, block in enumerate(_list(message, "content") if isinstance(message, dict) else ()):
-        use = block.get("toolUse") if isinstance(block, dict) else None
+    for at, block in enumerate(_objects(message, "content")):
+        use = block.get("toolUse")
         if isinstance(use, dict):
             bits.append(_asked((at, "call", 0), use.get("name"), use, "input"))
-        elif isinstance(block, dict):
+        else:
             strings(block, "reasoning" if "reasoningContent" in block else "text", bits)
     return bits
 
 
-def _list(value: dict[str, Any], key: str) -> list[Any]:
-    found = value.get(key)
-    return found if isinstance(found, list) else []
+def _objects(value: Any, key: str) -> list[dict[str, Any]]:
+    """The list `key` of an object, what is no object in it as an empty one, which says nothing; none where there is no list."""
+    found = value.get(key) if isinstance(value, dict) else None
+    if not isinstance(found, list):
+        return []
+    for one in found:
+        if not isinstance(one, dict):
+            return [each if isinstance(each, dict) else {} for each in found]
+    return found
 
 
 STREAMS: Final[dict[str, Callable[[dict[str, Any]], list[Bit]]]] = {

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from gateway.base.core.struct import Record
 from gateway.base.core.verdict import Action
 from gateway.dataplane.guard.answer.bits import all_strings
+from gateway.dataplane.guard.answer.notes import Notes
 from gateway.dataplane.guard.commands import judged, named_hosts, named_paths
 
 _decode = msgspec.json.Decoder().decode
@@ -56,6 +57,27 @@ class CallRules(Record, frozen=True):
         if self.domains and any(not _is_one_of(host, self.domains) for host in named_hosts(tool, asked)):
             broken.append("host-not-allowed")
         return broken
+
+
+class Judge:
+    """Of one answer: judges each call once, however often providers say it."""
+
+    __slots__ = ("_judged", "_notes", "_rules")
+
+    def __init__(self, rules: CallRules, notes: Notes) -> None:
+        self._rules, self._notes = rules, notes
+        self._judged: set[int] = set()
+
+    def judge(self, tool: str, said: bytes) -> None:
+        """Tell what a call breaks; `said` is its arguments. Raises GuardrailBlocked where the answer must end."""
+        known = hash((tool, said))
+        if known in self._judged:
+            return
+        self._judged.add(known)
+        for rule in self._rules.judge(tool, said):
+            if self._rules.action_of(rule) == "block":
+                raise self._notes.block("tool_calls", rule, f"call {tool}", said)
+            self._notes.tell("tool_calls", rule, "log", f"call {tool}", said)
 
 
 def _strict(arguments: bytes) -> bytes:

@@ -46,6 +46,7 @@ class AnswerRules:
         "_calls",
         "_fails_closed",
         "_hosts",
+        "_is_acting",
         "_load",
         "_marks",
         "_restore",
@@ -85,6 +86,7 @@ class AnswerRules:
         """Whether `Inspection.system` is needed."""
         fails = {"secrets": config.secrets.fail, "pii": config.pii.fail}
         acting = [name for name, action in self._actions.items() if action != "log"]
+        self._is_acting = bool(acting) or (self._calls is not None and self._calls.action == "block")
         self._fails_closed = any(fails.get(name, "closed") == "closed" for name in acting) or (
             self._calls is not None and self._calls.action == "block" and self._calls.fails_closed
         )
@@ -115,10 +117,7 @@ class AnswerRules:
         if calls is not None and key_tools:
             calls = calls.of_key(key_tools)
         notes = Notes(inspection, self._marks)
-        acts = (
-            restored or (calls is not None and calls.action == "block") or any(one != "log" for one in actions.values())
-        )
-        if not acts:
+        if not (self._is_acting or restored):
             return Watch(dialect, texts, calls, notes, is_array=is_array)
         return Hold(
             dialect,

@@ -13,7 +13,7 @@ import msgspec
 from gateway import _native
 from gateway.base.core.struct import Wire
 from gateway.dataplane.guard.answer.bits import ARGS, BODIES, CALL, CLOSE, STREAMS, TEXT, WHOLE, WHOLE_CALL, Bit
-from gateway.dataplane.guard.answer.calls import MOST_BYTES, CallRules
+from gateway.dataplane.guard.answer.calls import MOST_BYTES, CallRules, Judge
 from gateway.dataplane.guard.answer.frames import ArrayFrames, decoded, encoded
 from gateway.dataplane.guard.answer.notes import Notes
 from gateway.dataplane.guard.answer.texts import Texts
@@ -94,10 +94,9 @@ class Watch:
         "_channels",
         "_chunks",
         "_dialect",
-        "_judged",
+        "_judge",
         "_notes",
         "_read",
-        "_rules",
         "_seen",
         "_size",
         "_texts",
@@ -110,14 +109,14 @@ class Watch:
     ) -> None:
         self._dialect = dialect
         self._read = STREAMS[dialect]
-        self._texts, self._rules, self._notes = texts, rules, notes
+        self._texts, self._notes = texts, notes
+        self._judge = Judge(rules, notes) if rules is not None else None
         self._array = ArrayFrames() if is_array else None
         self._chunks: list[bytes] = []
         self._size = 0
         self._channels: dict[Any, Heard] = {}
         self._calls: dict[Any, _Asked] = {}
         self._seen: set[int] = set()
-        self._judged: set[int] = set()
         self.fault: Exception | None = None
         self.spent_s = 0.0
 
@@ -217,7 +216,8 @@ class Watch:
                 value = container[key]
                 text = value if isinstance(value, str) else encoded(value).decode("utf-8", "replace")
                 self._whole_text(text, f"call {tool}")
-                self._judge(tool, text)
+                if self._judge is not None:
+                    self._judge.judge(tool, text.encode("utf-8", "replace"))
 
     def _hear(self, channel: Any, text: str) -> None:
         if self._texts is None:
@@ -251,16 +251,8 @@ class Watch:
             self._tell(self._channels.pop(channel), is_closed=True)
         for channel in [one for one in self._calls if group is None or one[0] == group]:
             call = self._calls.pop(channel)
-            self._judge(call.tool, "".join(call.parts))
-
-    def _judge(self, tool: str, arguments: str) -> None:
-        known = hash((tool, arguments))
-        if self._rules is None or known in self._judged:
-            return
-        self._judged.add(known)
-        said = arguments.encode("utf-8", "replace")
-        for rule in self._rules.judge(tool, said):
-            self._notes.tell("tool_calls", rule, "log", f"call {tool}", said)
+            if self._judge is not None:
+                self._judge.judge(call.tool, "".join(call.parts).encode("utf-8", "replace"))
 
 
 def _object(data: bytes) -> dict[str, Any] | None:
