@@ -178,11 +178,10 @@ def _named(call: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
 
 
 def _message(message: dict[str, Any], index: int) -> list[Bit]:
-    bits = strings(
-        {k: v for k, v in message.items() if k not in ("tool_calls", "function_call") and not isinstance(v, str)},
-        "text",
-        [],
-    )
+    inner = {
+        k: v for k, v in message.items() if isinstance(v, dict | list) and k not in ("tool_calls", "function_call")
+    }
+    bits = strings(inner, "text", []) if inner else []
     bits += [
         (WHOLE, _CHAT_WORDS.get(k, "text"), message, k)
         for k, v in message.items()

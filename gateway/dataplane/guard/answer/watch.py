@@ -236,9 +236,9 @@ class Watch:
             return
         if len(self._seen) < 1000:
             self._seen.add(known)
-        heard = Heard(place)
-        heard.parts.append(text)
-        self._tell(heard, is_closed=True)
+        said = text.encode("utf-8", "surrogatepass")
+        for one in self._texts.find(said):
+            self._notes.tell(one.scanner, one.rule, "log", place, said[one.start : one.end])
 
     def _tell(self, heard: Heard, *, is_closed: bool) -> None:
         assert self._texts is not None
