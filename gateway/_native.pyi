@@ -241,15 +241,17 @@ class TextReach:
         cls,
         odd: Needles,
         *,
-        input_pusd: int,
-        output_pusd: int,
+        rates_pusd: tuple[int, int],
+        long_rates_pusd: tuple[int, int],
+        long_above_tokens: int,
         request_nusd: int,
         template_tokens: int,
         window_tokens: int,
         most_output_tokens: int,
         unknown_output_tokens: int,
     ) -> Self:
-        """`window_tokens` and `most_output_tokens` are 0 where they are not known."""
+        """Rates are of a token of input and of output; the long ones hold for prompts of more than `long_above_tokens`. `window_tokens` and
+        `most_output_tokens` are 0 where they are not known."""
 
     def of(self, body: bytes, asked: int, has_output: bool) -> Reach:
         """`asked` is the client's output limit; 0: none. One beyond 2^32 counts as that many."""

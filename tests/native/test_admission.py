@@ -46,8 +46,9 @@ class Site:
         self.limits.output_tokens = 500
         self.text = _native.TextReach(
             _native.Needles([b"odd"]),
-            input_pusd=2_000,
-            output_pusd=8_000,
+            rates_pusd=(2_000, 8_000),
+            long_rates_pusd=(4_000, 12_000),
+            long_above_tokens=100_000,
             request_nusd=3,
             template_tokens=100,
             window_tokens=0,

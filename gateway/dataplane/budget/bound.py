@@ -5,11 +5,13 @@ count by size classes instead of their base64; whatever the body only names (fil
 context window. Output: the limit that the client gave, the model's own, or one that we set; times the choices asked for.
 """
 
+from msgspec.structs import replace
+
 from gateway import _native
 from gateway._native import Reach, TextReach
 from gateway.base.core.errors import GatewayError
 from gateway.base.core.plan import Deployment
-from gateway.base.core.price import upper_bound_nusd
+from gateway.base.core.price import Bound, bound_of, upper_bound_nusd
 from gateway.dataplane.wire import CODECS, PathSays
 from gateway.dataplane.wire.canon import Media, Opaque, Turn
 from gateway.dataplane.wire.fields import encode
@@ -33,18 +35,23 @@ _ODD = _native.Needles(
     [b'"n"', b'"candidateCount"', b'"service_tier"', *(b'"%b"' % name for name in _ELSEWHERE), *_MEDIA, *_SEARCHES]
 )
 """Without any of these a request is text with one answer, as nearly all are: its bytes say all."""
+_FREE = Bound(0, 0, 0)
 LEAST_OUTPUT_TOKENS = 256
 """With less an agent can do nothing: then the request is refused instead."""
 
 
 def text_reach(deployment: Deployment) -> TextReach:
-    """What requests of text to a deployment can come to. Without a price they cost nothing."""
-    price, bound = deployment.price, deployment.bound
+    """What requests of text to a deployment can come to, by its tiers of prompt lengths. Without a price they cost nothing."""
+    price = deployment.price
+    tiers = price.tiers if price else ()
+    rates = bound_of(replace(price, tiers=())) if price else _FREE
+    long_rates = bound_of(price) if price else _FREE
     return TextReach(
         _ODD,
-        input_pusd=bound.input_pusd if bound else 0,
-        output_pusd=bound.output_pusd if bound else 0,
-        request_nusd=bound.request_nusd if bound else 0,
+        rates_pusd=(rates.input_pusd, rates.output_pusd),
+        long_rates_pusd=(long_rates.input_pusd, long_rates.output_pusd),
+        long_above_tokens=min((tier.above_prompt_tokens for tier in tiers), default=0),
+        request_nusd=rates.request_nusd,
         template_tokens=_TEMPLATE_TOKENS,
         window_tokens=price.context_window_tokens if price else 0,
         most_output_tokens=price.max_output_tokens if price else 0,

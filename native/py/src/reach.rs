@@ -51,8 +51,9 @@ impl Reach {
 #[pyclass(frozen, module = "gateway._native")]
 pub struct TextReach {
     odd: Py<Needles>,
-    input_pusd: i64,
-    output_pusd: i64,
+    rates_pusd: (i64, i64),
+    long_rates_pusd: (i64, i64),
+    long_above_tokens: i64,
     request_nusd: i64,
     template_tokens: i64,
     window_tokens: i64,
@@ -62,8 +63,10 @@ pub struct TextReach {
 
 impl TextReach {
     fn nusd(&self, prompt_tokens: i64, output_tokens: i64) -> i64 {
-        let pico = i128::from(prompt_tokens) * i128::from(self.input_pusd)
-            + i128::from(output_tokens) * i128::from(self.output_pusd);
+        let is_long = prompt_tokens > self.long_above_tokens;
+        let (input_pusd, output_pusd) = if is_long { self.long_rates_pusd } else { self.rates_pusd };
+        let pico =
+            i128::from(prompt_tokens) * i128::from(input_pusd) + i128::from(output_tokens) * i128::from(output_pusd);
         let nano = (pico + PICO_PER_NANO - 1) / PICO_PER_NANO + i128::from(self.request_nusd);
         i64::try_from(nano).unwrap_or(i64::MAX)
     }
@@ -72,12 +75,13 @@ impl TextReach {
 #[pymethods]
 impl TextReach {
     #[new]
-    #[pyo3(signature = (odd, *, input_pusd, output_pusd, request_nusd, template_tokens, window_tokens, most_output_tokens, unknown_output_tokens))]
+    #[pyo3(signature = (odd, *, rates_pusd, long_rates_pusd, long_above_tokens, request_nusd, template_tokens, window_tokens, most_output_tokens, unknown_output_tokens))]
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn new(
         odd: Py<Needles>,
-        input_pusd: i64,
-        output_pusd: i64,
+        rates_pusd: (i64, i64),
+        long_rates_pusd: (i64, i64),
+        long_above_tokens: i64,
         request_nusd: i64,
         template_tokens: i64,
         window_tokens: i64,
@@ -86,8 +90,9 @@ impl TextReach {
     ) -> Self {
         Self {
             odd,
-            input_pusd,
-            output_pusd,
+            rates_pusd,
+            long_rates_pusd,
+            long_above_tokens,
             request_nusd,
             template_tokens,
             window_tokens,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.base.core.plan import Deployment, Provider, deployment
-from gateway.base.core.price import Price, Rates, ServiceTier
+from gateway.base.core.price import Price, Rates, ServiceTier, Tier
 from gateway.dataplane.budget import bound_nusd, payable_tokens, quick_bound_nusd, reach_of, text_reach
 from gateway.dataplane.wire import DIALECTS, PathSays
 
@@ -122,17 +122,20 @@ def test_an_unpriced_model_costs_nothing() -> None:
     window=st.sampled_from([0, 3_000, 400_000]),
     most=st.sampled_from([0, 128_000]),
     priced=st.booleans(),
+    tiers=st.lists(st.sampled_from([2_100, 3_000, 6_000, 200_000]), unique=True, max_size=2),
 )
-def test_the_quick_bound_of_text_is_never_below_the_bound(
-    size: int, asked: int, *, has_output: bool, window: int, most: int, priced: bool
+def test_the_bound_of_text_is_never_below_the_bound_and_equal_before_the_first_tier(
+    size: int, asked: int, *, has_output: bool, window: int, most: int, priced: bool, tiers: list[int]
 ) -> None:
-    price = Price(RATES, context_window_tokens=window, max_output_tokens=most) if priced else None
+    dear = tuple(Tier(above, Rates(input=above * 1000, output=above * 2000)) for above in tiers)
+    price = Price(RATES, tiers=dear, context_window_tokens=window, max_output_tokens=most) if priced else None
     found = text_reach(at(price)).of(b"x" * size, asked, has_output)
     tokens = size + 2048
     known = most if priced else 0
     assert found.prompt_tokens == (min(tokens, window) if priced and window else tokens)
     wanted = min(asked or known or 65_536, known or 1 << 32, 1 << 32) if has_output else 0
     assert (found.output_tokens, found.is_clients) == (wanted, not has_output or asked > 0)
-    assert found.text_nusd >= bound_nusd(found, at(price), found.output_tokens)
-    assert found.text_nusd == quick_bound_nusd(found, at(price))
+    exact = bound_nusd(found, at(price), found.output_tokens)
+    is_short = found.prompt_tokens <= min(tiers, default=0) or not tiers
+    assert found.text_nusd == (exact if is_short or not priced else quick_bound_nusd(found, at(price))) >= exact
     assert not found.is_odd
