@@ -158,7 +158,7 @@ def test_no_journal_is_an_error_with_a_way_out(tmp_path: Path, capfd: pytest.Cap
     assert "--data-dir DIR" in err
 
 
-def test_tail_follows_a_live_gateway(tmp_path: Path) -> None:
+def test_tail_follows_a_live_gateway(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """Each record comes once, also those written while it starts; ^C ends it with exit code 0."""
     writer = make(tmp_path / "journal", "a" * 12, 0, 1_700_000_000.0)
     for i in range(5):
@@ -167,6 +167,7 @@ def test_tail_follows_a_live_gateway(tmp_path: Path) -> None:
         [sys.executable, "-m", "gateway.cli.main", "journal", "tail", "-f", "-n", "2", "--data-dir", str(tmp_path)],
         stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
+    request.addfinalizer(process.kill)
     assert process.stdout is not None
     assert ids(process.stdout.readline().decode() + process.stdout.readline().decode()) == ["req_3", "req_4"]
     random, want = Random(5), [f"req_{i}" for i in range(5, 60)]

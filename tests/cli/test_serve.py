@@ -540,7 +540,7 @@ def test_https_serves_both_versions_of_http(
         fake.answers.append(Answer(200, [("content-type", "text/event-stream")], [event, gate]))
         body = json.dumps({**ASK, "stream": True})
         with subprocess.Popen(
-            [*curl[:-1], body, "--http2", f"{gateway.url}/v1/responses"], stdout=subprocess.PIPE
+            [*curl[:-1], body, "--max-time", "20", "--http2", f"{gateway.url}/v1/responses"], stdout=subprocess.PIPE
         ) as leaving:
             assert leaving.stdout is not None
             assert leaving.stdout.readline()

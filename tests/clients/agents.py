@@ -25,6 +25,16 @@ FIXTURES = SHARED / "fixtures"
 AT_ONCE = 3
 """Runs at a time: an agent waits about as much as it computes, so three keep two cores busy."""
 _TIMEOUT_S = 150.0
+SETTINGS = {"IS_SANDBOX": "1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "GEMINI_CLI_TRUST_WORKSPACE": "true"}
+"""The environment in which agents work in any folder, and call nobody but their provider."""
+UNASKED = {
+    "codex": ("--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"),
+    "claude": ("--dangerously-skip-permissions",),
+    "gemini": ("--yolo",),
+}
+"""What lets each of them do what it wants."""
+HELLO = 'create hello.py that prints "hello from the simulator"'
+"""What the simulator knows how to do."""
 _OF_THE_USER = ("OPENAI_", "CODEX_", "ANTHROPIC_", "CLAUDE_", "GEMINI_", "GOOGLE_", "AGENTCC_")
 
 
@@ -40,6 +50,15 @@ def prefix_of(name: str) -> Path:
 def program_of(name: str) -> str:
     """The path of an installed agent, or a skip."""
     return str(prefix_of(name) / "node_modules/.bin" / name)
+
+
+def launched(agent: str, prompt: str) -> tuple[str, ...]:
+    """What follows `agentcc launch AGENT …` so that it does one thing without asking anybody."""
+    return {
+        "codex": ("--model", "gpt-5.5", "--", "exec", *UNASKED[agent], prompt),
+        "claude": ("--", *UNASKED[agent], "-p", prompt),
+        "gemini": ("--model", "gemini-2.5-flash", "--", *UNASKED[agent], "-p", prompt),
+    }[agent]
 
 
 def script_of(name: str) -> Path:

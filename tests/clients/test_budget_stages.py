@@ -11,36 +11,35 @@ import yaml
 
 from gateway.cli.defaults import default_file
 from gateway.simulator import running
-from tests.clients.agents import PYTHON, Done, Runs, agentcc, program_of, repository, run, selected
+from tests.clients.agents import (
+    HELLO,
+    PYTHON,
+    SETTINGS,
+    Done,
+    Runs,
+    agentcc,
+    launched,
+    program_of,
+    repository,
+    run,
+    selected,
+)
 from tests.harness import Gateway
 
 pytestmark = pytest.mark.clients
 
-PROMPT = 'create hello.py that prints "hello from the simulator"'
-SETTINGS = {"IS_SANDBOX": "1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "GEMINI_CLI_TRUST_WORKSPACE": "true"}
-CODEX = (
-    "--model",
-    "gpt-5.5",
-    "--",
-    "exec",
-    "--skip-git-repo-check",
-    "--dangerously-bypass-approvals-and-sandbox",
-    PROMPT,
-)
-CLAUDE = ("--", "--dangerously-skip-permissions", "-p", PROMPT)
-GEMINI = ("--model", "gemini-2.5-flash", "--", "--yolo", "-p", PROMPT)
 SPENT_USD = {"warned": 85, "downgraded": 97, "over": 103, "paused": 111, "spent": 100}
 """Of $100; `spent` is a hard budget."""
 CASES = {
-    "codex-warned": ("codex", "warned", CODEX),
-    "codex-downgraded": ("codex", "downgraded", CODEX),
-    "codex-over": ("codex", "over", CODEX),
-    "codex-paused": ("codex", "paused", CODEX),
-    "codex-spent": ("codex", "spent", CODEX),
-    "claude-warned": ("claude", "warned", CLAUDE),
-    "claude-over": ("claude", "over", CLAUDE),
-    "claude-paused": ("claude", "paused", CLAUDE),
-    "gemini-paused": ("gemini", "paused", GEMINI),
+    "codex-warned": ("codex", "warned"),
+    "codex-downgraded": ("codex", "downgraded"),
+    "codex-over": ("codex", "over"),
+    "codex-paused": ("codex", "paused"),
+    "codex-spent": ("codex", "spent"),
+    "claude-warned": ("claude", "warned"),
+    "claude-over": ("claude", "over"),
+    "claude-paused": ("claude", "paused"),
+    "gemini-paused": ("gemini", "paused"),
 }
 CHEAPER = {"codex": "openai/gpt-5-mini", "claude": "anthropic/claude-haiku-4-5"}
 
@@ -87,14 +86,14 @@ def works(
     place = tmp_path_factory.mktemp("work")
 
     def work(name: str) -> Work:
-        agent, stage, args = CASES[name]
+        agent, stage = CASES[name]
         program, home, folder = program_of(agent), place / f"{name}-home", repository(place / name)
         env = {**PYTHON, **SETTINGS}
         if agent == "gemini":
             run(agentcc("setup", "gemini", "--base-url", gateway.url), home, cwd=folder, env=env)
         key = f"sk-agentcc-{agent}-{stage}-000000"
-        launch = agentcc("launch", agent, "--base-url", gateway.url, "--key", key, "--bin", program, *args)
-        done = run(launch, home, cwd=folder, env=env)
+        launch = agentcc("launch", agent, "--base-url", gateway.url, "--key", key, "--bin", program)
+        done = run([*launch, *launched(agent, HELLO)], home, cwd=folder, env=env)
         return Work(done, folder, [r for r in gateway.records() if r["principal"]["key"] == f"{agent}-{stage}"])
 
     runs = Runs(selected(request, "name"), work)

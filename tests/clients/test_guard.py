@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients.agents import PYTHON, Done, Runs, agentcc, program_of, repository, run, selected
-from tests.clients.test_budget_stages import SETTINGS
+from tests.clients.agents import PYTHON, SETTINGS, UNASKED, Done, Runs, agentcc, program_of, repository, run, selected
 from tests.e2e.wires import event
 from tests.fakes.upstream import FakeUpstream, Received, sse
 from tests.harness import KEY, Gateway, config_for
@@ -19,7 +18,6 @@ SECRET = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"
 RULE = "github-personal-token"
 PASTED = f"clone my repository with the token {SECRET} please"
 PLACEHOLDER = re.compile(rb"<SECRET_github-personal-token_[0-9a-f]{8}>")
-_EXEC = ("--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox")
 _ITEM = {
     "type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
     "content": [{"type": "output_text", "text": "all well", "annotations": []}],
@@ -55,11 +53,11 @@ CLAUDE_ANSWER = sse(
 
 
 def _codex(turn: int, prompt: str) -> tuple[str, ...]:
-    return ("--model", "gpt-5.5", "--", "exec", *(("resume", "--last") if turn else ()), *_EXEC, prompt)
+    return ("--model", "gpt-5.5", "--", "exec", *(("resume", "--last") if turn else ()), *UNASKED["codex"], prompt)
 
 
 def _claude(turn: int, prompt: str) -> tuple[str, ...]:
-    return ("--", "--dangerously-skip-permissions", *(("--continue",) if turn else ()), "-p", prompt)
+    return ("--", *UNASKED["claude"], *(("--continue",) if turn else ()), "-p", prompt)
 
 
 AGENTS: dict[str, Callable[[int, str], tuple[str, ...]]] = {"codex": _codex, "claude": _claude}

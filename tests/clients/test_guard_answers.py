@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients.agents import PYTHON, Done, Runs, agentcc, program_of, repository, run, selected
-from tests.clients.test_budget_stages import SETTINGS
+from tests.clients.agents import PYTHON, SETTINGS, Done, Runs, agentcc, launched, program_of, repository, run, selected
 from tests.dataplane.guard.answer.streams import call, text, written
 from tests.fakes.upstream import Answer, FakeUpstream, Received, sse
 from tests.harness import KEY, Gateway, config_for
@@ -18,18 +17,7 @@ pytestmark = pytest.mark.clients
 
 PROMPT = "clean up"
 WORDS = "agentcc stopped this answer"
-_CODEX = (
-    "--model",
-    "gpt-5.5",
-    "--",
-    "exec",
-    "--skip-git-repo-check",
-    "--dangerously-bypass-approvals-and-sandbox",
-    PROMPT,
-)
-_CLAUDE = ("--", "--dangerously-skip-permissions", "-p", PROMPT)
-_GEMINI = ("--model", "gemini-2.5-flash", "--", "--yolo", "-p", PROMPT)
-AGENTS = {"codex": _CODEX, "claude": _CLAUDE, "gemini": _GEMINI}
+AGENTS = ("codex", "claude", "gemini")
 
 
 def _codex(command: str) -> list[bytes]:
@@ -93,7 +81,7 @@ def works(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             if agent == "gemini":
                 run(agentcc("setup", "gemini", "--base-url", gateway.url), home, cwd=folder, env={**PYTHON, **SETTINGS})
             launch = agentcc("launch", agent, "--base-url", gateway.url, "--key", KEY, "--bin", program)
-            done = run([*launch, *AGENTS[agent]], home, cwd=folder, env={**PYTHON, **SETTINGS})
+            done = run([*launch, *launched(agent, PROMPT)], home, cwd=folder, env={**PYTHON, **SETTINGS})
             records = gateway.records()
         provider.close()
         return Work(done, folder, list(provider.received), records)

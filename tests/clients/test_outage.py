@@ -15,18 +15,15 @@ import httpx
 import pytest
 
 from gateway.simulator import running
-from tests.clients.agents import PYTHON, Done, Runs, agentcc, program_of, repository, run, selected
+from tests.clients.agents import HELLO, PYTHON, UNASKED, Done, Runs, agentcc, program_of, repository, run, selected
 from tests.fakes.upstream import Answer, FakeUpstream, Received
 from tests.harness import KEY, Gateway
 
 pytestmark = pytest.mark.clients
 
 _OUTAGE_S = float(os.environ.get("AGENTCC_OUTAGE_S", "2"))
-_PROMPT = 'create hello.py that prints "hello from the simulator"'
 _AGAIN = 'create again{n}.py that prints "again"'
 _SETTINGS = {"IS_SANDBOX": "1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}
-_CODEX = ("--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox")
-_CLAUDE = ("--dangerously-skip-permissions",)
 _RESULTS = (b"function_call_output", b"custom_tool_call_output", b'"tool_result"')
 _OPENAI, _ANTHROPIC = "backup-openai/gpt-5.5", "backup-anthropic/claude-sonnet-4-5"
 JOBS = {
@@ -106,8 +103,8 @@ def _config(provider: str, simulator: str, second: str) -> dict[str, Any]:
 
 def _arguments(agent: str, prompt: str, *, is_first: bool) -> list[str]:
     if agent == "claude":
-        return [*_CLAUDE, *(() if is_first else ("--continue",)), "-p", prompt]
-    return ["exec", *(() if is_first else ("resume", "--last")), *_CODEX, prompt]
+        return [*UNASKED["claude"], *(() if is_first else ("--continue",)), "-p", prompt]
+    return ["exec", *(() if is_first else ("resume", "--last")), *UNASKED["codex"], prompt]
 
 
 def _work(name: str, simulator: str, place: Path) -> Work:
@@ -124,7 +121,7 @@ def _work(name: str, simulator: str, place: Path) -> Work:
             launch += _arguments(agent, prompt, is_first=not work.done)
             work.done.append(run(launch, place / "home", cwd=work.folder, env={**PYTHON, **_SETTINGS}))
 
-        go(_PROMPT)
+        go(HELLO)
         while provider.is_down:  # the session goes on until the provider is back, and then once more
             go(_AGAIN.format(n=len(work.done)))
         back_at = time.monotonic()

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients.agents import PYTHON, Done, agentcc, program_of, repository, run
-from tests.clients.test_budget_stages import CODEX, SETTINGS
+from tests.clients.agents import HELLO, PYTHON, SETTINGS, Done, agentcc, launched, program_of, repository, run
 from tests.fakes.upstream import FakeUpstream, json_answer
 from tests.harness import KEY, Gateway, config_for, wait_until
 
@@ -26,8 +25,8 @@ def fake() -> Iterator[FakeUpstream]:
 
 def _codex(place: Path, gateway: Gateway, **environ: str) -> Done:
     program, folder = program_of("codex"), repository(place / "work")
-    launch = agentcc("launch", "codex", "--base-url", gateway.url, "--key", KEY, "--bin", program, *CODEX)
-    return run(launch, place / "home", cwd=folder, env={**PYTHON, **SETTINGS, **environ})
+    launch = agentcc("launch", "codex", "--base-url", gateway.url, "--key", KEY, "--bin", program)
+    return run([*launch, *launched("codex", HELLO)], place / "home", cwd=folder, env={**PYTHON, **SETTINGS, **environ})
 
 
 def test_codex_tries_a_failing_turn_four_times_and_says_why_it_stops(tmp_path: Path, fake: FakeUpstream) -> None:

@@ -20,24 +20,35 @@ import zstandard
 
 from gateway.cli.defaults import default_file
 from gateway.simulator import running
-from tests.clients.agents import PYTHON, Done, Runs, agentcc, fixtures, program_of, repository, run, selected
+from tests.clients.agents import (
+    HELLO,
+    PYTHON,
+    SETTINGS,
+    UNASKED,
+    Done,
+    Runs,
+    agentcc,
+    fixtures,
+    program_of,
+    repository,
+    run,
+    selected,
+)
 from tests.e2e.wires import RESPONSES, without_comments
 from tests.fakes.upstream import FakeUpstream, json_answer, sse
 from tests.harness import DENIED, KEY, Gateway
 
 pytestmark = pytest.mark.clients
 
-PROMPT = 'create hello.py that prints "hello from the simulator"'
-CODEX = ("exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox")
+CODEX = ("exec", *UNASKED["codex"])
 WORK = {
     # agent, model, its own arguments
     "gpt-5.5": ("codex", "gpt-5.5", CODEX),
     "gpt-5": ("codex", "gpt-5", CODEX),  # unknown to Codex 0.169.0: it has no apply_patch tool then
     "gpt-6.1-sol": ("codex", "gpt-6.1-sol", CODEX),  # code mode: the model writes JavaScript
-    "claude": ("claude", "", ("--dangerously-skip-permissions", "-p")),
-    "gemini": ("gemini", "gemini-2.5-flash", ("--yolo", "-p")),
+    "claude": ("claude", "", (*UNASKED["claude"], "-p")),
+    "gemini": ("gemini", "gemini-2.5-flash", (*UNASKED["gemini"], "-p")),
 }
-SETTINGS = {"IS_SANDBOX": "1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "GEMINI_CLI_TRUST_WORKSPACE": "true"}
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +94,7 @@ def works(
         if agent == "gemini":  # nothing but its settings file says how it logs in
             run(agentcc("setup", "gemini", "--base-url", gateway.url), home, cwd=folder, env=env)
         launch = agentcc("launch", agent, "--base-url", gateway.url, "--key", key, "--bin", program)
-        launch += [*(("--model", model) if model else ()), "--", *args, PROMPT]
+        launch += [*(("--model", model) if model else ()), "--", *args, HELLO]
         done = run(launch, home, cwd=folder, env=env)
         return Work(done, folder, [r for r in gateway.records() if r["outcome"] != "refused"])
 
@@ -272,7 +283,7 @@ def test_codex_signed_in_with_chatgpt_works(
         json.dumps({"auth_mode": "chatgpt", "tokens": login, "last_refresh": "2026-11-21T00:00:00Z"})
     )
     config = (f'openai_base_url="{login_gateway.url}/v1"', f'chatgpt_base_url="{recorder.url}/"')
-    done = _codex(login_gateway, tmp_path, *CODEX, "-m", "gpt-5.5-sim", PROMPT, config=config)
+    done = _codex(login_gateway, tmp_path, *CODEX, "-m", "gpt-5.5-sim", HELLO, config=config)
     assert done.code == 0, done.shown[-3000:]
     assert (tmp_path / "repository/hello.py").read_text().strip() == 'print("hello from the simulator")'
     log = httpx.get(f"{simulator}/__sim/log").json()

@@ -22,13 +22,6 @@ ROUTES = [(method, path.replace("{model}", "MODEL")) for method, path, _ in serv
 
 
 @pytest.fixture(scope="module")
-def upstream() -> Iterator[FakeUpstream]:
-    made = FakeUpstream()
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
 def gateway(upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     config = config_for(upstream.url)
     config["models"]["prices"] = {f"{provider}/{model}": PRICE for provider, model in MODEL.items()}

@@ -200,7 +200,9 @@ def test_open_requests_are_a_quota_too(eu: FakeUpstream, us: FakeUpstream, tmp_p
     limits = {"eu": {"concurrency": 1}, "us": {"concurrency": 1}}
     with Gateway(tmp_path, config(eu, us, **limits)) as gateway:
         found: list[httpx.Response] = []
-        asking = [threading.Thread(target=lambda n=n: found.append(ask(gateway, str(n)))) for n in range(2)]
+        asking = [
+            threading.Thread(target=lambda n=n: found.append(ask(gateway, str(n))), daemon=True) for n in range(2)
+        ]
         for n, thread in enumerate(asking, 1):
             thread.start()
             wait_until(lambda n=n: len(eu.received) + len(us.received) == n)
@@ -234,7 +236,7 @@ def test_a_key_is_replaced_under_load_without_an_error(eu: FakeUpstream, us: Fak
                 n += 1
                 got.append(ask(gateway, f"{name} {n}"))
 
-        threads = [threading.Thread(target=work, args=(n,)) for n in range(3)]
+        threads = [threading.Thread(target=work, args=(n,), daemon=True) for n in range(3)]
         for thread in threads:
             thread.start()
         for deployments in ([old, new], [new]):

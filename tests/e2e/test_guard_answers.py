@@ -57,19 +57,6 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def upstream() -> Iterator[FakeUpstream]:
-    made = FakeUpstream()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def fake(upstream: FakeUpstream) -> FakeUpstream:
-    upstream.clear()
-    return upstream
-
-
-@pytest.fixture(scope="module")
 def acting(upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with Gateway(tmp_path_factory.mktemp("acting"), {**config_for(upstream.url), "guardrails": ACTING}) as made:
         yield made

@@ -208,7 +208,7 @@ def test_a_worker_that_dies_takes_no_verdict_with_it(fake: FakeUpstream, tmp_pat
         for said in (body("openai.chat", results=canary("dies")), body("openai.chat")):
             held = threading.Event()
             fake.default = Answer(hold_headers=held, body=[b"{}"])
-            thread = threading.Thread(target=_ask_in_vain, args=(gateway, said))
+            thread = threading.Thread(target=_ask_in_vain, args=(gateway, said), daemon=True)
             thread.start()
             assert fake.got_request.acquire(timeout=10)
             os.kill(gateway.children()["worker-0"], signal.SIGKILL)

@@ -51,28 +51,15 @@ def ask(
 
 
 @pytest.fixture(scope="module")
-def provider() -> Iterator[FakeUpstream]:
-    made = FakeUpstream()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def fake(provider: FakeUpstream) -> FakeUpstream:
-    provider.clear()
-    return provider
-
-
-@pytest.fixture(scope="module")
-def gateways(provider: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Gateway]]:
+def gateways(upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Gateway]]:
     """One of each mode for all places, and `default`: without the section, with two workers."""
     place = tmp_path_factory.mktemp("guard")
     with ExitStack() as stack:
         made = {
-            mode: Gateway(place / mode, config(provider, {"secrets": {"mode": mode}}, interface=interface))
+            mode: Gateway(place / mode, config(upstream, {"secrets": {"mode": mode}}, interface=interface))
             for mode, interface in zip(MODES, ["rsgi", "asgi", "rsgi", "asgi"], strict=True)
         }
-        made["default"] = Gateway(place / "default", config(provider, workers=2))
+        made["default"] = Gateway(place / "default", config(upstream, workers=2))
         yield {name: stack.enter_context(gateway) for name, gateway in made.items()}
 
 
@@ -243,7 +230,9 @@ def test_a_large_body_does_not_stop_the_others(gateways: dict[str, Gateway], fak
     small = body("openai.chat", user="hi")
     done: list[int] = []
     threads = [
-        threading.Thread(target=lambda said=said: done.append(ask(gateway, "openai.chat", said).status_code))
+        threading.Thread(
+            target=lambda said=said: done.append(ask(gateway, "openai.chat", said).status_code), daemon=True
+        )
         for said in (large, large, small, small)
     ]
     for thread in threads:

@@ -20,13 +20,6 @@ DONE = {
 
 
 @pytest.fixture(scope="module")
-def upstream() -> Iterator[FakeUpstream]:
-    fake = FakeUpstream()
-    yield fake
-    fake.close()
-
-
-@pytest.fixture(scope="module")
 def gateway(upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     config = config_for(upstream.url)
     config["models"]["aliases"]["pinned"] = "openai/gpt-5-2025-08-07"
@@ -46,10 +39,9 @@ def gateway(upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture
-def fake(upstream: FakeUpstream) -> FakeUpstream:
-    upstream.clear()
-    upstream.default = json_answer(json.dumps(DONE).encode())
-    return upstream
+def fake(fake: FakeUpstream) -> FakeUpstream:
+    fake.default = json_answer(json.dumps(DONE).encode())
+    return fake
 
 
 def ask(gateway: Gateway, model: str, *items: dict[str, Any], key: str = KEY) -> httpx.Response:

@@ -63,6 +63,17 @@ def silent(frame: bytes = ROLE) -> tuple[Answer, threading.Event]:
     return Answer(200, SSE, [frame, gate]), gate
 
 
+def set_after(event: threading.Event, *seen: threading.Semaphore, pause_s: float = 0) -> None:
+    """Set it once each of `seen` was released, and a pause later; whoever waits in vain keeps no run from its end."""
+
+    def wait() -> None:
+        if all(one.acquire(timeout=30) for one in seen):
+            time.sleep(pause_s)
+            event.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def the_record(gateway: Gateway) -> dict[str, Any]:
     (record,) = gateway.records()
     return record
@@ -80,7 +91,7 @@ def test_the_first_content_wins_and_the_other_is_left_at_once(
     said = threading.Event()
     second.default = Answer(200, SSE, [said, *wires.MESSAGES])
     with Gateway(tmp_path, config(first, second)) as gateway:
-        threading.Thread(target=lambda: (first.got_request.acquire(), second.got_request.acquire(), said.set())).start()
+        set_after(said, first.got_request, second.got_request)
         got = ask(gateway)
         assert got.status_code == 200
         assert got.headers["x-agentcc-model-used"] == B
@@ -170,7 +181,7 @@ def test_a_hedge_that_fails_stops_nobody(first: FakeUpstream, second: FakeUpstre
     first.default = Answer(200, SSE, [gate, *wires.CHAT])
     second.default = BROKEN
     with Gateway(tmp_path, config(first, second)) as gateway:
-        threading.Thread(target=lambda: (second.got_request.acquire(), time.sleep(0.1), gate.set())).start()
+        set_after(gate, second.got_request, pause_s=0.1)
         got = ask(gateway)
         assert got.headers["x-agentcc-model-used"] == A
         (hop,) = the_record(gateway)["hops"]

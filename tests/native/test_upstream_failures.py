@@ -169,5 +169,5 @@ def test_a_pooled_connection_that_was_closed_is_replaced_without_a_failure(clien
     with peer(script) as server:
         for _ in range(20):
             assert client.run(server.url, b"x")[0][0] == BODY
-            closed.acquire()
+            assert closed.acquire(timeout=10)
         assert server.connections == 20

@@ -213,7 +213,7 @@ def test_concurrent_starts_adopt_each_dead_run_once(
             writer.append(open_frame(request_id(number, 1)))
             writer.abandon()
             dead.add(writer.run_id)
-        barrier, out = context.Barrier(8), context.Queue()
+        barrier, out = context.Barrier(8, timeout=60), context.Queue()
         workers = [
             context.Process(
                 target=_start_at_barrier, args=(str(directory), slot, f"{slot + 100:012x}", barrier, out), daemon=True

@@ -208,7 +208,7 @@ def test_sync_in_a_thread_never_closes_the_file_in_use(tmp_path: Path, start: St
                 failures.append(exc)
                 return
 
-    thread = threading.Thread(target=keep_syncing)
+    thread = threading.Thread(target=keep_syncing, daemon=True)
     thread.start()
     for i in range(3000):
         writer.append(b'{"k":"x","i":%d}' % i)

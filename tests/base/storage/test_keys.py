@@ -79,7 +79,7 @@ def test_many_processes_that_start_at_once_agree_on_the_secret(data_dir: Path) -
         subprocess.Popen([sys.executable, "-c", code, str(data_dir)], stdout=subprocess.PIPE, text=True)
         for _ in range(6)
     ]
-    digests = {process.communicate()[0] for process in started}
+    digests = {process.communicate(timeout=60)[0] for process in started}
     assert [process.returncode for process in started] == [0] * 6
     assert len(digests) == 1
 

@@ -246,9 +246,10 @@ def test_nodes_that_own_nothing_are_forgotten_in_time(bank: Bank, folder: Path) 
         assert db.execute("SELECT node FROM nodes ORDER BY node").fetchall() == [("n1",), ("spent",)]
 
 
-def test_a_stopped_process_holds_nobody_up_for_long(bank: Bank, folder: Path) -> None:
+def test_a_stopped_process_holds_nobody_up_for_long(request: pytest.FixtureRequest, bank: Bank, folder: Path) -> None:
     """SIGSTOP may hit it in a transaction: then others get an error soon, and go on when it goes on."""
     writer = start_writer("run1", folder, 1_000_000)
+    request.addfinalizer(writer.kill)
     assert writer.stdout is not None
     writer.stdout.readline()
     for _ in range(5):

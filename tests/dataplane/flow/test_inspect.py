@@ -137,7 +137,8 @@ def test_another_thread_scans_beside_the_loop(databases: Path) -> None:
     large = "".join(f"word{n} = value;\n" for n in range(600_000))
     found: list[bytes] = []
     thread = threading.Thread(
-        target=lambda: found.append(inspected(guard, exchange(), large, f"x {SECRET[:-1]}", beside=True))
+        target=lambda: found.append(inspected(guard, exchange(), large, f"x {SECRET[:-1]}", beside=True)),
+        daemon=True,
     )
     thread.start()
     longest = 0.0
