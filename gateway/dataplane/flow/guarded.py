@@ -42,8 +42,8 @@ def passed(relay: "Relay", data: bytes) -> bytes:
 def passed_on(relay: "Relay", data: bytes) -> bytes:
     """`passed`, for the provider's own bytes: what is held back for long must not stop it."""
     out = passed(relay, data)
-    if not out and relay.guard is not None and relay.guard.held_bytes > _MUCH_BYTES:
-        relay.client.ack(relay.upstream, len(data))
+    if relay.guard is not None and relay.guard.held_bytes > _MUCH_BYTES and len(out) < len(data):
+        relay.client.ack(relay.upstream, len(data) - len(out))  # what goes on is told of when the client has it
     return out
 
 
