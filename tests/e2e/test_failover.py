@@ -290,3 +290,23 @@ def test_a_hop_over_a_providers_border_is_told(first: FakeUpstream, second: Fake
     (line,) = wait_until(lambda: gateway.logs("provider_hop"))
     assert (line["level"], line["from_provider"], line["to_provider"]) == ("warning", "openai", "anthropic")
     assert (line["count"], line["reason"]) == (1, "upstream_503")
+
+
+@pytest.mark.parametrize("size", [100_000, 400_000, 1_200_000])
+def test_a_long_opening_stops_nobody(first: FakeUpstream, second: FakeUpstream, gateway: Gateway, size: int) -> None:
+    """Two events repeat the instructions and tools; together they are longer than what is read ahead."""
+    said = {"id": "resp_1", "object": "response", "status": "in_progress", "instructions": "x" * size, "output": []}
+    opening = [
+        f"event: {kind}\ndata: {json.dumps({'type': kind, 'response': said})}\n\n".encode()
+        for kind in ("response.created", "response.in_progress")
+    ]
+    first.default = sse(*opening, *wires.RESPONSES)
+    got = httpx.post(
+        f"{gateway.url}/v1/responses",
+        json={"model": "openai/gpt-4.1-mini", "stream": True, "input": "hi"},
+        headers={"authorization": f"Bearer {KEY}"},
+        timeout=30,
+    )
+    assert got.headers["x-agentcc-model-used"] == "openai/gpt-4.1-mini"
+    assert got.content.startswith(b"".join((*opening, *wires.RESPONSES[:-1])))
+    assert b"response.completed" in got.content

@@ -5,7 +5,7 @@ Until content has gone to the client; from then on an answer is passed on, howev
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gateway.base.core.errors import UpstreamProtocolError
 from gateway.dataplane.flow.exchange import Headers
@@ -18,6 +18,11 @@ from gateway.dataplane.wire.opening import opening_of, opening_of_body
 
 if TYPE_CHECKING:
     from gateway.dataplane.flow.relay import Relay
+
+
+_MOST_HELD_BYTES: Final = 512 << 10
+"""An opening that is longer (Responses repeats instructions and tools in two events) goes on as it comes. Until it does the native client
+thinks that nobody reads, and at its window of 1 MiB it would read no more."""
 
 
 def moves(
@@ -84,7 +89,7 @@ def released(relay: "Relay", data: bytes) -> bytes:
         give_up = partial(relay.end_with, error, "cut", spend, error.code)
         if not moves(relay, error.code, spend, give_up, fault="protocol", is_open=True):
             opening = "content"  # then it is the client's to judge
-    if opening != "content":
+    if opening != "content" and sum(map(len, relay.held)) < _MOST_HELD_BYTES:
         return b""
     data = b"".join(relay.held)
     relay.held = ex.course.peeked = None
