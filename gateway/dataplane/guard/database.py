@@ -1,6 +1,8 @@
 """Patterns that Hyperscan looks for all at once. Compiling takes seconds, loading what was compiled milliseconds."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from hashlib import blake2b
 from importlib.metadata import version
 from typing import Final
@@ -13,6 +15,7 @@ Hit = tuple[int, int, int]
 """(number of the pattern, start, end); the start is 0 for a pattern that is not asked for it."""
 
 _STAMP_BYTES = 16
+_PLACE: Final = re.compile(r"\[[^]]+\]|.")
 NONE_SAVED: Final[Mapping[bytes, bytes]] = {}
 
 
@@ -22,6 +25,32 @@ class Pattern(Record, frozen=True):
     number: int
     expression: str
     is_start_wanted: bool
+
+
+class Form(Record, frozen=True):
+    """What has no literal of three bytes, which Hyperscan would look for at every byte: a text of fixed length around digits or a full stop.
+
+    `0` is any digit, `[…]` what an expression takes for it, another character itself. `^` before all: no letter or digit stands there.
+    """
+
+    number: int
+    text: str
+
+    @property
+    def classes(self) -> list[bytes]:
+        """The bytes that each place may have."""
+        return [_bytes_of(each) for each in _PLACE.findall(self.text.removeprefix("^"))]
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether neither a letter nor a digit may stand before it."""
+        return self.text.startswith("^")
+
+
+@cache
+def _bytes_of(place: str) -> bytes:
+    expression = re.compile("[0-9]" if place == "0" else place if len(place) > 1 else re.escape(place))
+    return bytes(byte for byte in range(256) if expression.fullmatch(chr(byte)))
 
 
 def stamp_of(patterns: Sequence[Pattern]) -> bytes:

@@ -57,6 +57,8 @@ class Rule(Record, frozen=True):
     """For a rule with `before`: how many bytes behind that place it may run."""
     context: bytes = b""
     """What must stand not far before the match."""
+    forms: tuple[str, ...] = ()
+    """As `prefilters`, where there is no literal of three bytes to find: see `Form`."""
     is_always: bool = False
     """Neither placeholder words nor a pragma nor a baseline excuse it."""
 
@@ -98,6 +100,7 @@ def pattern(
     prefilter: str | tuple[str, ...],
     confirm: str,
     *,
+    forms: tuple[str, ...] = (),
     confidence: Confidence = Confidence.FORMAT,
     check: Callable[[bytes], bool] | None = None,
     least_entropy: float = 0.0,
@@ -119,6 +122,7 @@ def pattern(
         before=before,
         reach=reach,
         context=context,
+        forms=forms,
     )
 
 

@@ -9,11 +9,12 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.dataplane.guard.database import Database, Hit, Pattern, stamp_of
+from gateway import _native
+from gateway.dataplane.guard.database import Database, Form, Hit, Pattern, stamp_of
 from gateway.dataplane.guard.finding import Finding
 from gateway.dataplane.guard.injection import Injection, InjectionScanner
 from gateway.dataplane.guard.pii import Pii, PiiScanner
-from gateway.dataplane.guard.secrets import Secrets, SecretScanner
+from gateway.dataplane.guard.secrets import NAMES, Secrets, SecretScanner
 
 
 class _Scanner(Protocol):
@@ -26,7 +27,7 @@ class _Scanner(Protocol):
 class Scan:
     """The scanners that are wanted."""
 
-    __slots__ = ("_database", "_scanners")
+    __slots__ = ("_database", "_find", "_scanners")
 
     def __init__(
         self,
@@ -43,8 +44,10 @@ class Scan:
         """
         saved = msgspec.msgpack.decode(compiled, type=dict[bytes, bytes]) if compiled else {}
         self._scanners: list[tuple[range, _Scanner]] = []
-        patterns, numbers = _patterns(secrets, pii, injection)
+        patterns, forms, numbers = _patterns(secrets, pii, injection)
         self._database = Database(patterns, saved) if patterns else None
+        told = [(each.number, each.classes, each.is_bound) for each in forms]
+        self._find = _native.Spots(told, SecretScanner.NAMED, NAMES if secrets else ()).find
         if secrets:
             self._scanners.append((numbers["secrets"], SecretScanner(secrets, saved)))
         if pii:
@@ -61,6 +64,8 @@ class Scan:
     def scan(self, text: bytes) -> list[Finding]:
         """In order of place; those of one scanner do not overlap."""
         hits = self._database.scan(text) if self._database else []
+        if spots := self._find(text):
+            hits = sorted(hits + spots, key=_end)
         found: list[Finding] = []
         for numbers, scanner in self._scanners:
             base = numbers.start
@@ -76,20 +81,26 @@ def compiled_stamp(secrets: Secrets | None = None, pii: Pii | None = None, injec
 
 def _patterns(
     secrets: Secrets | None, pii: Pii | None, injection: Injection | None
-) -> tuple[list[Pattern], dict[str, range]]:
-    """Of all that are wanted, numbered through, and which numbers are whose."""
+) -> tuple[list[Pattern], list[Form], dict[str, range]]:
+    """Of all that are wanted, numbered through, and which numbers are whose; those of secrets come first."""
     wanted = {
         "secrets": secrets and SecretScanner,
         "pii": pii and PiiScanner,
         "injection": injection and InjectionScanner,
     }
     patterns: list[Pattern] = []
+    forms: list[Form] = []
     numbers: dict[str, range] = {}
     base = 0
     for name, scanner in wanted.items():
         if scanner:
-            above = base + 1 + max(each.number for each in scanner.PATTERNS)
+            above = base + 2 + max(each.number for each in scanner.PATTERNS)  # one behind the last is told of names
             patterns += [Pattern(base + n.number, n.expression, n.is_start_wanted) for n in scanner.PATTERNS]
+            forms += [Form(base + n.number, n.text) for n in scanner.FORMS]
             numbers[name] = range(base, above)
             base = above
-    return patterns, numbers
+    return patterns, forms, numbers
+
+
+def _end(hit: Hit) -> int:
+    return hit[2]

@@ -7,6 +7,7 @@ pub mod digest;
 pub mod eventstream;
 pub mod json;
 pub mod seal;
+pub mod spots;
 pub mod sse;
 pub mod tap;
 pub mod upstream;

@@ -15,6 +15,7 @@ mod meters;
 mod needles;
 mod reach;
 mod seal;
+mod spots;
 mod text_view;
 mod upstream;
 
@@ -42,6 +43,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     text_view::add_to(module)?;
     module.add_class::<needles::Needles>()?;
     module.add_class::<admission::Admission>()?;
+    module.add_class::<spots::Spots>()?;
     module.add_class::<reach::Reach>()?;
     module.add_class::<reach::TextReach>()?;
     module.add_class::<leases::Lease>()?;

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gateway.base.core.struct import Record
-from gateway.dataplane.guard.database import Database, Hit, Pattern
+from gateway.dataplane.guard.database import Database, Form, Hit, Pattern
 from gateway.dataplane.guard.finding import Finding, merge
 from gateway.dataplane.guard.injection.kinds import RULES
 
@@ -27,6 +27,7 @@ class InjectionScanner:
     PATTERNS: Final = tuple(
         Pattern(n, each, False) for n, each in enumerate(each for rule in RULES for each in rule.expressions)
     )
+    FORMS: Final[Sequence[Form]] = ()
     databases: Final[Sequence[Database]] = ()
 
     def findings(self, text: bytes, hits: Sequence[Hit]) -> list[Finding]:

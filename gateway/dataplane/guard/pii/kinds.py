@@ -29,12 +29,13 @@ class Kind(Record, frozen=True):
 
 
 class Family(Record, frozen=True):
-    """Kinds that one pattern finds: they lie within `before` and `reach` bytes of the place where it ends, or of its `mark`."""
+    """Kinds that one pattern finds, or some forms: they lie within `before` and `reach` bytes of the place where it ends, or of its `mark`."""
 
-    prefilter: str
     kinds: tuple[Kind, ...]
     before: int
     reach: int
+    prefilter: str = ""
+    forms: tuple[str, ...] = ()
     mark: bytes = b""
     """A byte that each has once: it is judged once, however many hits it has."""
 
@@ -73,14 +74,6 @@ _NORTH_AMERICAN: Final = Kind(
 _CARD: Final = r"[2-6][0-9]{12,18}|[2-6][0-9]{3}([ -])[0-9]{4}\2[0-9]{4}\2[0-9]{4}(?:\2[0-9]{3})?|3[0-9]{3}([ -])[0-9]{6}\3[0-9]{4,5}"
 
 _DIGITS: Final = Family(
-    r"(?:^|[^0-9A-Za-z])(?:[0-9]{3}-[0-9]{2}-[0-9]{4}"  # SSN
-    r"|[0-9]{3}[.-][0-9]{3}[.-][0-9]{4}"  # telephone
-    r"|[2-6][0-9]{3}(?:[0-9]{9}|[ -][0-9]{4,6}[ -][0-9]{4,5})"  # cards
-    r"|[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}"  # CPF
-    r"|756\.[0-9]{4}\.[0-9]{4}\.[0-9]{2}"  # AHV
-    r"|[12] [0-9]{2} [0-9]{2} [0-9][0-9AB] [0-9]{3} [0-9]{3} [0-9]{2}"  # NIR
-    r"|[0-9]{2}\.[0-9]{2}\.[0-9]{2}-[0-9]{3}\.[0-9]{2}"  # Belgium
-    r"|[1-8][0-9]{5}(?:19|20)[0-9]{2}[01][0-9][0-3][0-9]{4}[0-9Xx])",  # China
     (
         _kind("us-ssn", "Social Security number (US)", r"[0-9]{3}-[0-9]{2}-[0-9]{4}", checks.ssn),
         _kind("us-itin", "Individual Taxpayer Identification Number (US)", r"9[0-9]{2}-[0-9]{2}-[0-9]{4}", checks.itin),
@@ -109,10 +102,20 @@ _DIGITS: Final = Family(
     ),
     before=26,
     reach=24,
+    forms=(
+        "^000-00-0000",  # SSN
+        "^000[.-]000[.-]0000",  # telephone
+        "^[2-6]" + "0" * 12,  # cards
+        *(f"^[2-6]000[ -]{middle}[ -]0000" for middle in ("0000", "00000", "000000")),
+        "^000.000.000-00",  # CPF
+        "^756.0000.0000.00",  # AHV
+        "^[12] 00 00 0[0-9AB] 000 000 00",  # NIR
+        "^00.00.00-000.00",  # Belgium
+        *(f"^[1-8]00000{century}00[01]0[0-3]0000[0-9Xx]" for century in ("19", "2[0]")),  # China
+    ),
 )
 
 _LETTERS: Final = Family(
-    r"[A-Z][0-9]{2} ?[A-Z0-9]{4} ?[0-9]{3}",
     (
         _kind(
             "iban",
@@ -129,15 +132,15 @@ _LETTERS: Final = Family(
     ),
     before=24,
     reach=44,
+    forms=tuple(f"[A-Z]00{one}{'[A-Z0-9]' * 4}{two}000" for one in ("", " ") for two in ("", " ")),
 )
 _MEXICAN: Final = Family(
-    r"[0-9]{6}[HMX][A-Z]{5}[A-Z0-9][0-9]",
     (_kind("mx-curp", "CURP (Mexico)", r"[A-Z]{4}[0-9]{6}[HMX][A-Z]{5}[A-Z0-9][0-9]", checks.curp),),
     before=20,
     reach=2,
+    forms=(f"[A-Z]000000[HMX]{'[A-Z]' * 5}[A-Z0-9]0",),
 )
 _PASSPORT_ZONE: Final = Family(
-    r"P[A-Z<][A-Z]{3}[A-Z<]{3}[A-Z<]*<<[A-Z<]{10}",
     (
         Kind(
             "passport-zone",
@@ -149,14 +152,22 @@ _PASSPORT_ZONE: Final = Family(
             Confidence.PROVEN,
         ),
     ),
-    before=50,
-    reach=100,
+    before=90,
+    reach=24,
+    forms=("[A-Z<]" * 3 + "0" * 7 + "[FMX<]" + "0" * 7,),  # of its second line
 )
 
 FAMILIES: Final = (
-    Family(r"[A-Za-z0-9_+-]@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2}", (_ADDRESS,), before=130, reach=400, mark=b"@"),
-    Family(r"\+[1-9][0-9]{0,2}[ .(/-]{0,2}[0-9][0-9 .-][0-9]", (_INTERNATIONAL,), before=8, reach=40),
-    Family(r"\([2-9][0-9]{2}\) ?[0-9]{3}-[0-9]{4}", (_NORTH_AMERICAN,), before=18, reach=2),
+    Family((_ADDRESS,), before=130, reach=400, prefilter=r"@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2}", mark=b"@"),
+    Family(
+        (_INTERNATIONAL,),
+        before=8,
+        reach=40,
+        forms=tuple(
+            f"+[1-9]{'0' * digits}{'[ .(/-]' * spaces}0[0-9 .-]0" for digits in range(3) for spaces in range(3)
+        ),
+    ),
+    Family((_NORTH_AMERICAN,), before=18, reach=2, forms=("([2-9]00)000-0000", "([2-9]00) 000-0000")),
     _DIGITS,
     _LETTERS,
     _MEXICAN,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from gateway.base.core.struct import Record
-from gateway.dataplane.guard.database import NONE_SAVED, Hit, Pattern
+from gateway.dataplane.guard.database import NONE_SAVED, Form, Hit, Pattern
 from gateway.dataplane.guard.finding import Finding, merge
 from gateway.dataplane.guard.pii import named
 from gateway.dataplane.guard.pii.kinds import FAMILIES, Family
@@ -32,9 +32,10 @@ class PiiScanner:
     __slots__ = ("_kinds", "_named", "databases")
 
     PATTERNS: Final = (
-        *(Pattern(n, family.prefilter, False) for n, family in enumerate(FAMILIES)),
+        *(Pattern(n, family.prefilter, False) for n, family in enumerate(FAMILIES) if family.prefilter),
         *(Pattern(_NAMED, each, False) for each in named.PREFILTERS),
     )
+    FORMS: Final = tuple(Form(n, each) for n, family in enumerate(FAMILIES) for each in family.forms)
 
     def __init__(self, wanted: Pii, saved: Mapping[bytes, bytes] = NONE_SAVED) -> None:
         self._kinds = wanted.kinds or PII_KINDS

@@ -2,12 +2,13 @@
 
 The name is what people write: `GITHUB_TOKEN`, `githubToken`, `"client-secret"`, `<apiKey>`. Between name and value stands what
 their language puts there: `=`, `:`, `=>`, `:=`, `>`, `", "`, a type, a line break, quotes, quotes that are escaped because the
-text quotes a file. Hyperscan finds a word with something of that kind behind it and a value with a digit; the name is then
-read in words and the value judged by them: the more the name says, the less the value has to prove.
+text quotes a file. `Spots` finds values with a digit that a sign of an assignment and one of the names stand before; the name is
+then read in words and the value judged by them: the more the name says, the less the value has to prove.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Final
 
 from gateway.dataplane.guard.database import NONE_SAVED, Database, Pattern
@@ -27,6 +28,7 @@ _REST: Final = re.compile(
 )
 _VALUE: Final = r"[A-Za-z_/+.=~%-]{0,23}[0-9][A-Za-z0-9_/+.=~%-]{4}"
 _BEHIND_NAME: Final = r"[\w .\t-]{0,30}[\\'\"`)\]\s?.+|~]{0,4}[=:,>|(][\\'\"`=:>\s(\[{@$]{0,16}(?:Bearer |Basic )?"
+_BEHIND: Final = re.compile((_BEHIND_NAME + _VALUE).encode(), re.IGNORECASE)
 _NAMELESS: Final = (
     r"(?i)-(?:token|secret|password|passwd|api-?key)[ \t]",  # `--token …`
     r"(?i)\spassword[ \t]",  # netrc
@@ -47,31 +49,39 @@ _NAMES: Final = (*_KEYWORDS, *sorted(set(VENDORS)))
 _VENDOR_FROM: Final = len(_KEYWORDS)
 
 
+def _spellings(name: str) -> list[Sequence[str]]:
+    return [("", "_", " ", "-") if char == "_" else char for char in name]
+
+
 def _spelled(name: str) -> str:
     return f"(?i){name.replace('_', '[_ -]?')}"
 
 
-PREFILTERS: Final = (
-    *(f"{_spelled(name)}{_BEHIND_NAME}{_VALUE}" for name in _NAMES),
-    *(f"{each}{_VALUE}" for each in _NAMELESS),
-)
-"""To be scanned for under one number: apart they make a database of 4 MB, together of 0.2 MB."""
+NAMELESS: Final = tuple(f"{each}{_VALUE}" for each in _NAMELESS)
+"""To be scanned for: it is no sign that stands between the name and the value."""
+NAMES: Final = tuple("".join(parts).encode() for name in _NAMES for parts in product(*_spellings(name)))
 
 
 class Assignments:
-    """Judges the places where `PREFILTERS` hit. The names stand in a database of their own, asked about one line at a time."""
+    """Judges the places where a value may stand. The names stand in a database of their own, asked about one line at a time."""
 
     __slots__ = ("names",)
 
     def __init__(self, saved: Mapping[bytes, bytes] = NONE_SAVED) -> None:
         self.names = Database([Pattern(n, _spelled(name), True) for n, name in enumerate(_NAMES)], saved)
 
-    def findings(self, text: bytes, end: int) -> tuple[list[Finding], int]:
-        """What the value that covers byte `end - 1` is, and where it ends; (…, `end`) when nothing is assigned there."""
+    def findings(self, text: bytes, end: int, is_named: bool) -> tuple[list[Finding], int]:
+        """What the value that covers byte `end - 1` is, and where it ends; (…, `end`) when nothing is assigned there.
+
+        `is_named`: one of the names has to stand before it, and nothing between them but what `_BEHIND` says.
+        """
         low = max(0, end - _BETWEEN)
         found: list[Finding] = []
         done = end
-        for number, start, behind in reversed(self.names.scan(text[low:end])):
+        names = self.names.scan(text[low:end])
+        if is_named and not any(_BEHIND.fullmatch(text, low + behind, end) for _, _, behind in names):
+            return found, done
+        for number, start, behind in reversed(names):
             at, after = low + start, low + behind
             value = _REST.match(text, after, after + _BETWEEN + _VALUE_REACH)
             if value is None or value.start(2) >= end:

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from gateway.base.core.struct import Record
-from gateway.dataplane.guard.database import NONE_SAVED, Database, Hit, Pattern
+from gateway.dataplane.guard.database import NONE_SAVED, Database, Form, Hit, Pattern
 from gateway.dataplane.guard.finding import Confidence, Finding, merge
 from gateway.dataplane.guard.rule import confirmed
 from gateway.dataplane.guard.secrets.allow import fingerprint, has_pragma, is_placeholder
-from gateway.dataplane.guard.secrets.assignment import PREFILTERS, Assignments
+from gateway.dataplane.guard.secrets.assignment import NAMELESS, Assignments
 from gateway.dataplane.guard.secrets.custom import CustomRule
 from gateway.dataplane.guard.secrets.kinds import RULES
 
@@ -25,7 +25,9 @@ class Secrets(Record, frozen=True):
     is_pragma_allowed: bool = False
 
 
-_RULES: Final = tuple(rule for rule in RULES for _ in rule.prefilters)
+_NUMBERED: Final = tuple(enumerate((rule, each) for rule in RULES for each in (*rule.prefilters, *rule.forms)))
+_RULES: Final = tuple(rule for _, (rule, _) in _NUMBERED)
+_NAMELESS: Final = len(_RULES)
 _ALWAYS: Final = frozenset(rule.id for rule in RULES if rule.is_always)
 
 
@@ -35,9 +37,12 @@ class SecretScanner:
     __slots__ = ("_assignments", "_custom", "_wanted", "databases")
 
     PATTERNS: Final = (
-        *(Pattern(n, each, True) for n, each in enumerate(each for rule in RULES for each in rule.prefilters)),
-        *(Pattern(len(_RULES), each, False) for each in PREFILTERS),
+        *(Pattern(n, each, True) for n, (rule, each) in _NUMBERED if each in rule.prefilters),
+        *(Pattern(_NAMELESS, each, False) for each in NAMELESS),
     )
+    FORMS: Final = tuple(Form(n, each) for n, (rule, each) in _NUMBERED if each in rule.forms)
+    NAMED: Final = _NAMELESS + 1
+    """Told of what may be the value of one of `NAMES`."""
 
     def __init__(self, wanted: Secrets, saved: Mapping[bytes, bytes] = NONE_SAVED) -> None:
         self._wanted = wanted
@@ -53,9 +58,9 @@ class SecretScanner:
         done: set[tuple[int, int]] = set()
         judged = 0  # values up to here have been judged: each digit of a value may be a hit
         for number, start, end in hits:
-            if number == len(_RULES):
+            if number >= _NAMELESS:
                 if end > judged:
-                    assigned, judged = self._assignments.findings(text, end)
+                    assigned, judged = self._assignments.findings(text, end, number == self.NAMED)
                     found += assigned
             elif (number, start) not in done:
                 done.add((number, start))

@@ -79,7 +79,14 @@ RULES: tuple[Rule, ...] = (
     token("yandex-api-key", "Yandex Cloud API key", "AQVN", URL64, 35, 38, least_entropy=3.0),
     token("yandex-access-token", "Yandex IAM token", "t1.", DOTTED, 60, 300, least_entropy=4.0),
     token("yandex-access-key-id", "Yandex static key id", "YCAJ", URL64, 20, 22, least_entropy=3.0),
-    token("yandex-static-secret", "Yandex static key", "YC", URL64, 38, 38, least_entropy=3.5),
+    pattern(
+        "yandex-static-secret",
+        "Yandex static key",
+        # apart, each has literals of three bytes
+        tuple(rf"YC{third}[{URL64}]{{7}}" for third in ("[A-P]", "[Q-Za-f]", "[g-v]", "[w-z0-9_-]")),
+        rf"{START}(YC[{URL64}]{{38}})(?![{URL64}])",
+        least_entropy=3.5,
+    ),
     token("digitalocean-token", "DigitalOcean token", ("dop_v1_", "doo_v1_", "dor_v1_"), LOWER_HEX, 64),
     token("heroku-api-key", "Heroku API key", "HRKU-", URL64, 36),
     token("cloudflare-origin-ca-key", "Cloudflare Origin CA key", "v1.0-", "0-9a-f-", 160, least_entropy=3.0),

@@ -59,8 +59,9 @@ RULES: tuple[Rule, ...] = (
     pattern(
         "discord-bot-token",
         "Discord bot token",
-        r"[A-Za-z\d]{16}\.[\w-]{6}\.[\w-]{27}",
+        (),
         rf"{START}([MNO][A-Za-z\d]{{23,27}}\.[\w-]{{6}}\.[\w-]{{27,45}})(?![\w-])",
+        forms=("[A-Za-z0-9]" * 16 + "." + "[A-Za-z0-9_-]" * 6 + "." + "[A-Za-z0-9_-]" * 27,),
         least_entropy=4.0,
         before=30,
     ),
@@ -143,8 +144,9 @@ RULES: tuple[Rule, ...] = (
     pattern(
         "facebook-app-token",
         "Facebook app access token",
-        (r"\d{15}\|[A-Za-z0-9_-]{20}", r"\d{15}%[A-Za-z0-9_-]{22}"),
+        (),
         r"(?<!\d)(\d{15,16}(?:\||%(?:7C)?)[A-Za-z0-9_-]{27,40})",
+        forms=tuple("0" * digits + sign + "[A-Za-z0-9_-]" * 20 for digits in (15, 16) for sign in "|%"),
         least_entropy=3.2,
         before=1,
     ),

@@ -104,7 +104,10 @@ RULES: tuple[Rule, ...] = (
     pattern(
         "curl-user",
         "User and password of a curl command",
-        r"\s(?:-u|--user)[ =]{0,3}['\"]?[^\s'\"]{0,60}:",
+        tuple(
+            rf"{space}-(?:u|-user)[ =]{{0,3}}['\"]?[^\s'\"]{{0,60}}:"
+            for space in (" ", r"\t", r"\n", r"\r", r"\f", r"\x0b")
+        ),
         r"\s(?:-u|--user)[ =]{0,3}(?:\"([^\"$<{}*]{3,100})\"|'([^'$<{}*]{3,100})'|([^\s'\"$<{}*]{3,100}))",
         confidence=Confidence.VENDOR,
         least_entropy=2.0,
