@@ -82,7 +82,14 @@ RULES: tuple[Rule, ...] = (
     token("linear-api-key", "Linear API key", ("lin_api_", "lin_oauth_"), ALNUM, 32),
     token("notion-token", "Notion integration token", "ntn_", ALNUM, 40),
     token("notion-legacy-token", "Notion integration token (legacy)", "secret_", ALNUM, 43, 43, least_entropy=3.8),
-    token("airtable-token", "Airtable personal access token", "pat", ALNUM, 14, 14, tail=r"\.[0-9a-f]{64}"),
+    pattern(
+        "airtable-token",
+        "Airtable personal access token",
+        (),
+        rf"{START}(pat[{ALNUM}]{{14}}\.[0-9a-f]{{64}})",
+        forms=("pat" + f"[{ALNUM}]" * 14 + "." + f"[{LOWER_HEX}]" * 64,),  # `path` is everywhere
+        least_entropy=2.5,
+    ),
     token("figma-token", "Figma token", ("figd_", "figdr_", "figdh_", "figu_", "figur_", "figuh_"), URL64, 30),
     token("contentful-token", "Contentful personal access token", "CFPAT-", URL64, 36),
     token(
