@@ -27,7 +27,7 @@ class _Scanner(Protocol):
 class Scan:
     """The scanners that are wanted."""
 
-    __slots__ = ("_database", "_find", "_scanners")
+    __slots__ = ("_database", "_scanners", "_spots")
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Scan:
         patterns, forms, numbers = _patterns(secrets, pii, injection)
         self._database = Database(patterns, saved) if patterns else None
         told = [(each.number, each.classes, each.is_bound) for each in forms]
-        self._find = _native.Spots(told, SecretScanner.NAMED, NAMES if secrets else ()).find
+        self._spots = _native.Spots(told, SecretScanner.NAMED, NAMES if secrets else ()) if told else None
         if secrets:
             self._scanners.append((numbers["secrets"], SecretScanner(secrets, saved)))
         if pii:
@@ -64,7 +64,7 @@ class Scan:
     def scan(self, text: bytes) -> list[Finding]:
         """In order of place; those of one scanner do not overlap."""
         hits = self._database.scan(text) if self._database else []
-        if spots := self._find(text):
+        if self._spots and (spots := self._spots.find(text)):
             hits = sorted(hits + spots, key=_end)
         found: list[Finding] = []
         for numbers, scanner in self._scanners:
