@@ -4,7 +4,8 @@ A session is refused once for a text, on all workers of the node: which texts th
 """
 
 import sys
-from time import thread_time_ns
+from collections.abc import Callable
+from time import perf_counter, thread_time
 from typing import Final
 
 from gateway.base.core.errors import GuardrailBlocked
@@ -25,6 +26,8 @@ _ON_LOOP_NEW_BYTES: Final = 64 << 10
 """Text that is made to be slow takes some microseconds a byte."""
 _REFUSED_MS: Final = 24 * 3_600_000
 """How long a session may rest and still go on. Later it is refused once more."""
+_Clock = Callable[[], float]
+"""Seconds. In another thread those of its CPU, since it waits for the loop's; on the loop the cheap ones."""
 _COMPACT: Final = "/responses/compact"
 _BESIDE: Final = ("title", "compaction")
 """What an agent asks on its own: it shows nobody the refusal, and the turn that follows would only be redacted."""
@@ -41,19 +44,19 @@ class Inspector:
         """The request as it may leave; None where that is for `inspect_beside`. On the loop. Raises GuardrailBlocked."""
         if len(peeked.body) > ON_LOOP_BYTES:
             return None
-        return self._inspected(ex, route, peeked, guard, guard.scan, _ON_LOOP_NEW_BYTES)
+        return self._inspected(ex, route, peeked, guard, guard.scan, perf_counter, _ON_LOOP_NEW_BYTES)
 
     def inspect_beside(self, ex: Exchange, route: Route, peeked: Peek, guard: Guard) -> Peek:
         """The request as it may leave, in another thread. Raises GuardrailBlocked."""
         with guard.scan_beside() as scan:
-            leaves = self._inspected(ex, route, peeked, guard, scan, sys.maxsize)
+            leaves = self._inspected(ex, route, peeked, guard, scan, thread_time, sys.maxsize)
         assert leaves is not None
         return leaves
 
     def _inspected(
-        self, ex: Exchange, route: Route, peeked: Peek, guard: Guard, scan: Scan, most_new_bytes: int
+        self, ex: Exchange, route: Route, peeked: Peek, guard: Guard, scan: Scan, clock: _Clock, most_new_bytes: int
     ) -> Peek | None:
-        leaves = self._looked(ex, route, peeked, guard, scan, most_new_bytes) if guard.ran else peeked
+        leaves = self._looked(ex, route, peeked, guard, scan, clock, most_new_bytes) if guard.ran else peeked
         if leaves is None:
             return None
         if ex.inspection is None:
@@ -63,7 +66,7 @@ class Inspector:
         return leaves
 
     def _looked(
-        self, ex: Exchange, route: Route, peeked: Peek, guard: Guard, scan: Scan, most_new_bytes: int
+        self, ex: Exchange, route: Route, peeked: Peek, guard: Guard, scan: Scan, clock: _Clock, most_new_bytes: int
     ) -> Peek | None:
         depth, now_ms = ex.policy.limits.json_depth, int(ex.started_at * 1000)
 
@@ -75,7 +78,7 @@ class Inspector:
                 return route.is_billable and route.resource != _COMPACT
             return step_of(route.dialect.name, ex.family, ex.incoming.header, peeked.body) not in _BESIDE
 
-        began = thread_time_ns()
+        began = clock()
         try:
             looked = look(
                 guard,
@@ -93,7 +96,7 @@ class Inspector:
         if looked is None:
             return None
         ex.inspection = looked.inspection
-        ex.inspection.cpu_us = (thread_time_ns() - began) // 1000
+        ex.inspection.cpu_us = int((clock() - began) * 1e6)
         if looked.refusal is not None:
             self._refuse(ex, looked, now_ms)
             raise looked.refusal

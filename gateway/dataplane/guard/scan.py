@@ -27,7 +27,7 @@ class _Scanner(Protocol):
 class Scan:
     """The scanners that are wanted."""
 
-    __slots__ = ("_database", "_scanners", "_spots")
+    __slots__ = ("_database", "_has_own", "_scanners", "_spots")
 
     def __init__(
         self,
@@ -48,6 +48,8 @@ class Scan:
         self._database = Database(patterns, saved) if patterns else None
         told = [(each.number, each.classes, each.is_bound) for each in forms]
         self._spots = _native.Spots(told, SecretScanner.NAMED, NAMES if secrets else ()) if told else None
+        self._has_own = secrets is not None and bool(secrets.custom)
+        """An organisation's own rules have a database of their own."""
         if secrets:
             self._scanners.append((numbers["secrets"], SecretScanner(secrets, saved)))
         if pii:
@@ -66,6 +68,8 @@ class Scan:
         hits = self._database.scan(text) if self._database else []
         if self._spots and (spots := self._spots.find(text)):
             hits = sorted(hits + spots, key=_end)
+        if not hits and not self._has_own:
+            return []
         found: list[Finding] = []
         for numbers, scanner in self._scanners:
             base = numbers.start
