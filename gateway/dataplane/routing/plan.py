@@ -12,7 +12,7 @@ Where a provider has several deployments, those stand in the place of its model 
 A rule's candidates stand alone: neither the canary, the requested model nor the shadow joins them, since a rule may say where data may go.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable
 from itertools import chain
 
 from msgspec.structs import replace
@@ -91,9 +91,10 @@ class Planner:
         if prefers:
             maker = prefers.partition("@")[0]
             theirs = lane.method.order(lane.ranked(turn, health, now_s, maker), weights_dice)
-            order = chain(_because("affinity", chain((one for one in first if _is_of(maker, one)), theirs)), order)
+            mine = [lane.because("affinity", one) for one in first if _is_of(maker, one)]
+            order = chain(mine, (lane.because("affinity", one) for one in theirs), order)
         if stuck_to and (found := _named(stuck_to, first) or lane.usables.get(stuck_to)):
-            order = chain(_because("sticky", (found,)), order)
+            order = chain((lane.because("sticky", found),), order)
         walk = Walk(facts, health, block.attempts, is_full=is_full)
         if lane.has_accounts:
             spread = Spread(now_s, _other(session, 4001), account_of, prefers, walk.refused)
@@ -155,6 +156,7 @@ class _Lane:
         self.shadow = known(block.shadow.model, "shadow") if has_splits and block.shadow else None
         self.refused = tuple(refused)
         self._requested: dict[str, Usable] = {}
+        self._because: dict[tuple[str, str], Usable] = {}
         self._ranked: dict[tuple[Turn, str], Ranked] = {}
         self._ranked_at = 0
 
@@ -168,6 +170,15 @@ class _Lane:
             found = with_accounts(usable(deployment, "requested", 1.0, self._lacks(deployment)))
             self._requested[deployment.name] = found
             self.has_accounts = True
+        return found
+
+    def because(self, reason: str, one: Usable) -> Usable:
+        """The same, asked for another reason."""
+        if self.usables.get(one.name) is not one:  # the requested model or the canary
+            return replace(one, attempt=Attempt(one.deployment, reason))
+        found = self._because.get((reason, one.name))
+        if found is None:
+            found = self._because[reason, one.name] = replace(one, attempt=Attempt(one.deployment, reason))
         return found
 
     def ranked(self, turn: Turn, health: Health, now_s: int, provider: str = "") -> Ranked:
@@ -209,10 +220,6 @@ def _is_of(provider: str, one: Usable) -> bool:
 
 def _named(name: str, first: list[Usable]) -> Usable | None:
     return next((one for one in first if one.name == name), None)
-
-
-def _because(reason: str, usables: Iterable[Usable]) -> Iterator[Usable]:
-    return (replace(one, attempt=Attempt(one.deployment, reason)) for one in usables)
 
 
 def _is_in(split: Split, dice: float) -> bool:
