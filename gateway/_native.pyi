@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, Self, TypeAlias, final
 from typing_extensions import disjoint_base
 
 __all__ = [
+    "Admission",
     "DecodeError",
     "Gauge",
     "Hold",
