@@ -42,10 +42,9 @@ LEAST_OUTPUT_TOKENS = 256
 
 def text_reach(deployment: Deployment) -> TextReach:
     """What requests of text to a deployment can come to, by its tiers of prompt lengths. Without a price they cost nothing."""
-    price = deployment.price
+    price, long_rates = deployment.price, deployment.bound or _FREE
     tiers = price.tiers if price else ()
     rates = bound_of(replace(price, tiers=())) if price else _FREE
-    long_rates = bound_of(price) if price else _FREE
     return TextReach(
         _ODD,
         rates_pusd=(rates.input_pusd, rates.output_pusd),

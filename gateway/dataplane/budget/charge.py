@@ -8,9 +8,10 @@ from gateway.dataplane.budget.bucket import Bucket, Stage
 
 class Charge(_native.LeaseGroup):
     """Made once per (grant, deployment), period and policy. `hard` buckets pay from leases; `soft` ones refuse by what is spent, and know
-    what is held only to tell it. `admission`: what takes from it and from the rate limits in one step, once asked."""
+    what is held only to tell it. Made once asked: `admission`, what takes from it and from the rate limits in one step; `text`,
+    what text to the deployment can come to."""
 
-    __slots__ = ("admission", "buckets", "hard", "soft", "until_ms")
+    __slots__ = ("admission", "buckets", "hard", "soft", "text", "until_ms")
 
     def __new__(cls, buckets: tuple[Bucket, ...], until_ms: int, tally: _native.Tally) -> Self:
         """Of the policy in force."""
@@ -19,7 +20,7 @@ class Charge(_native.LeaseGroup):
         charge = super().__new__(cls, hard, soft, tally)
         charge.buckets, charge.hard, charge.soft, charge.until_ms = buckets, hard, soft, until_ms
         charge.is_known = all(bucket.synced_at for bucket in buckets)
-        charge.admission = None
+        charge.admission = charge.text = None
         return charge
 
     buckets: tuple[Bucket, ...]
@@ -27,6 +28,7 @@ class Charge(_native.LeaseGroup):
     soft: tuple[Bucket, ...]
     until_ms: int
     admission: _native.Admission | None
+    text: _native.TextReach | None
 
     def stage_at(self, now_ms: int) -> Stage:
         """The worst stage of its buckets."""

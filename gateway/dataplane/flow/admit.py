@@ -7,7 +7,7 @@ worker has in memory, for most exchanges in one step (`enter`); only a lease tha
 from collections.abc import Callable, Coroutine
 from time import perf_counter
 
-from gateway._native import Admission, Taken
+from gateway._native import Admission, Taken, TextReach
 from gateway.base.core.errors import GatewayError
 from gateway.base.core.plan import Deployment
 from gateway.base.core.usage import USUAL_BYTES_PER_TOKEN
@@ -70,10 +70,16 @@ def _admission_of(ex: Exchange, rates: Rates, charge: Charge) -> Admission:
     return Admission(
         charge,
         rates.limits_of(ex.grant, ex.deployment.name) if rates.is_on else None,
-        text_reach(ex.deployment) if charge.hard else None,
+        _text_of(charge, ex.deployment) if charge.hard else None,
         below_stage=Stage.DOWNGRADE,
         bytes_per_token=USUAL_BYTES_PER_TOKEN,
     )
+
+
+def _text_of(charge: Charge, deployment: Deployment) -> TextReach:
+    if charge.text is None:
+        charge.text = text_reach(deployment)
+    return charge.text
 
 
 def admit(
@@ -185,7 +191,9 @@ def hold(
     if not charge.hard:
         ex.hold = charge.hold(0, expected)
         return None
-    reach = text_reach(deployment).of(peeked.body, peeked.max_output_tokens, route.resource not in _WITHOUT_OUTPUT)
+    reach = _text_of(charge, deployment).of(
+        peeked.body, peeked.max_output_tokens, route.resource not in _WITHOUT_OUTPUT
+    )
     most_nusd = reach.text_nusd
     if reach.is_odd:
         path, vendor = PathSays(route.model, route.is_stream), vendor_of(deployment.provider.name, deployment.model)

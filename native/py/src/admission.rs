@@ -67,7 +67,7 @@ impl Admission {
         }
         let most_nusd = reach.as_ref().map_or(0, |reach| reach.text_nusd.saturating_add(sunk_nusd));
         let expected_nusd = learned_nusd.saturating_add(sunk_nusd);
-        let Some(hold) = LeaseGroup::held(charge, most_nusd, expected_nusd) else { return Ok(None) };
+        let Some(hold) = LeaseGroup::hold(charge, most_nusd, expected_nusd) else { return Ok(None) };
         let taken = match &self.limits {
             None => None,
             Some(limits) => {
@@ -76,7 +76,7 @@ impl Admission {
                 let taken = if limits.get().is_waited_for() {
                     None
                 } else {
-                    MeterGroup::taken(limits, prompt_tokens, asked, is_retry, now)?
+                    MeterGroup::take_turn(limits, prompt_tokens, asked, is_retry, now)?
                 };
                 if taken.is_none() {
                     hold.release();

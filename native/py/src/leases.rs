@@ -117,11 +117,6 @@ impl LeaseGroup {
             mean => Some(mean.saturating_add(self.deviation.get().saturating_mul(DEVIATIONS))),
         }
     }
-
-    pub fn held(slf: &Bound<'_, Self>, hard_nusd: i64, soft_nusd: i64) -> Option<Hold> {
-        let is_taken = slf.get().take(hard_nusd, soft_nusd);
-        is_taken.then(|| Hold { charge: slf.clone().unbind(), hard_nusd, soft_nusd })
-    }
 }
 
 #[pymethods]
@@ -194,8 +189,9 @@ impl LeaseGroup {
         true
     }
 
-    fn hold(slf: &Bound<'_, Self>, hard_nusd: i64, soft_nusd: i64) -> Option<Hold> {
-        Self::held(slf, hard_nusd, soft_nusd)
+    pub fn hold(slf: &Bound<'_, Self>, hard_nusd: i64, soft_nusd: i64) -> Option<Hold> {
+        let is_taken = slf.get().take(hard_nusd, soft_nusd);
+        is_taken.then(|| Hold { charge: slf.clone().unbind(), hard_nusd, soft_nusd })
     }
 
     fn settle(&self, hard_nusd: i64, soft_nusd: i64, cost_nusd: i64) {

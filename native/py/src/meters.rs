@@ -131,22 +131,6 @@ impl MeterGroup {
     pub fn is_waited_for(&self) -> bool {
         self.waiting.get() > 0
     }
-
-    pub fn taken(
-        slf: &Bound<'_, Self>,
-        prompt_tokens: i64,
-        max_output_tokens: i64,
-        is_retry: bool,
-        now: f64,
-    ) -> PyResult<Option<Taken>> {
-        let group = slf.get();
-        let needs = group.needed(prompt_tokens, max_output_tokens, is_retry);
-        if !group.take_units(needs, now) {
-            return Ok(None);
-        }
-        Self::touch(slf)?;
-        Ok(Some(Taken { limits: slf.clone().unbind(), needs, at: now }))
-    }
 }
 
 #[pymethods]
@@ -222,14 +206,20 @@ impl MeterGroup {
         self.take_units([requests, tokens, input_tokens, output_tokens], now)
     }
 
-    fn take_turn(
+    pub fn take_turn(
         slf: &Bound<'_, Self>,
         prompt_tokens: i64,
         max_output_tokens: i64,
         is_retry: bool,
         now: f64,
     ) -> PyResult<Option<Taken>> {
-        Self::taken(slf, prompt_tokens, max_output_tokens, is_retry, now)
+        let group = slf.get();
+        let needs = group.needed(prompt_tokens, max_output_tokens, is_retry);
+        if !group.take_units(needs, now) {
+            return Ok(None);
+        }
+        Self::touch(slf)?;
+        Ok(Some(Taken { limits: slf.clone().unbind(), needs, at: now }))
     }
 
     fn force(&self, requests: i64, tokens: i64, input_tokens: i64, output_tokens: i64) {
