@@ -40,10 +40,8 @@ class Board:
 
     def get(self, key: int, now_ms: int) -> int | None:
         """The value of an entry that has not ended."""
-        at = self._find(key)
-        if at < 0 or self._words[at + 2] <= now_ms:
-            return None
-        return self._words[at + 1]
+        _, value, until_ms = self._find(key)
+        return value if until_ms > now_ms else None
 
     def put(self, key: int, value: int, until_ms: int, now_ms: int) -> None:
         """Set an entry, and tell it to other nodes; `until_ms` not after `now_ms` removes it."""
@@ -53,7 +51,7 @@ class Board:
 
     def learn(self, key: int, value: int, until_ms: int, now_ms: int) -> None:
         """Set an entry that another node told."""
-        at = self._find(key)
+        at = self._find(key)[0]
         if at < 0:
             if until_ms <= now_ms:
                 return
@@ -63,12 +61,15 @@ class Board:
         words[at], words[at + 1], words[at + 2] = key, value, until_ms
         words[at + 3] = _check(key, value, until_ms)
 
-    def _find(self, key: int) -> int:
+    def _find(self, key: int) -> tuple[int, int, int]:
+        """Slot (-1: not there), value, until_ms; each word is read once, since the slot may be another's at the next read."""
         words = self._words
         for at in self._slots_of(key):
-            if words[at] == key and words[at + 3] == _check(key, words[at + 1], words[at + 2]):
-                return at
-        return -1
+            if words[at] == key:
+                value, until_ms = words[at + 1], words[at + 2]
+                if words[at + 3] == _check(key, value, until_ms):
+                    return at, value, until_ms
+        return -1, 0, 0
 
     @staticmethod
     def _slots_of(key: int) -> range:

@@ -2,12 +2,13 @@
 
 import multiprocessing
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gateway.base.storage import StorageError
-from gateway.base.storage.board import lone_board, open_board
+from gateway.base.storage.board import Board, lone_board, open_board
 
 NOW = 1_795_000_000_000
 
@@ -66,6 +67,30 @@ def test_a_torn_entry_is_not_there(tmp_path: Path) -> None:
     assert board.get(7, NOW) is None
     board.put(7, 44, NOW + 1000, NOW)
     assert board.get(7, NOW) == 44
+
+
+class _Swapped:
+    """The words of a board, where another process gives the slot to another entry after so many reads."""
+
+    def __init__(self, words: memoryview, after: int, swap: Callable[[], None]) -> None:
+        self._words, self._left, self._swap = words, after, swap
+
+    def __getitem__(self, at: int) -> int:
+        word: int = self._words[at]
+        self._left -= 1
+        if self._left == 0:
+            self._swap()
+        return word
+
+
+@pytest.mark.parametrize("after", range(1, 12))
+def test_a_slot_that_changes_hands_while_it_is_read(tmp_path: Path, after: int) -> None:
+    mine, theirs = open_board(tmp_path), open_board(tmp_path)
+    keys = [i << 20 for i in range(1, 6)]  # the same four slots
+    for key in keys[:4]:
+        mine.put(key, key, NOW + 1000 + key, NOW)
+    words = _Swapped(mine._words, after, lambda: theirs.put(keys[4], keys[4], NOW + 9000, NOW))
+    assert Board(words).get(keys[0], NOW) in {None, keys[0]}  # type: ignore[arg-type]
 
 
 def _write(folder: Path, seed: int) -> None:
