@@ -218,13 +218,15 @@ class Needles:
 class Spots:
     """Looks for digits in a form, and for values with a digit that are assigned to one of many names: a microsecond or two for 10 KB."""
 
-    def __new__(cls, forms: Sequence[tuple[int, Sequence[bytes], bool]], number: int, names: Sequence[bytes]) -> Self:
+    def __new__(
+        cls, forms: Sequence[tuple[int, Sequence[bytes], bool]], number: int, names: Sequence[bytes], least: int
+    ) -> Self:
         """A form is the number it is told by, the bytes that may stand at each place, and whether no letter or digit stands before it. Names
-        are told without regard to case, their values by `number`. Raises ValueError for a form without a place that has only digits, or only
-        the full stop, and for more than 64."""
+        are told without regard to case, their values of `least` bytes and more by `number`. Raises ValueError for a form without a place
+        that has only digits, or only the full stop, for more than 64, and for a name of less than three bytes."""
 
     def find(self, text: bytes) -> list[tuple[int, int, int]]:
-        """Number, start and end, in the order of their first digits; of a value start is 0, and end lies behind its first digit and four bytes
+        """Number, start and end, first of forms, then of values; of a value start is 0, and end lies behind its first digit and four bytes
         more. A value is only told as possible: an expression has to confirm it."""
 
 @final

@@ -44,7 +44,7 @@ def _texts() -> list[bytes]:
 
 
 def test_forms_stand_where_their_expression_matches():
-    found = _native.Spots(_FORMS, 9, ()).find
+    found = _native.Spots(_FORMS, 9, (), 5).find
     ssn = re.compile(rb"(?<![0-9A-Za-z])(?=[0-9]{3}-[0-9]{2}-[0-9]{4})")
     dotted = re.compile(rb"(?=[ab]\.[ab12])")
     card = re.compile(rb"(?=\+[0-9]{2}[12 -][0-9])")
@@ -57,7 +57,7 @@ def test_forms_stand_where_their_expression_matches():
 
 def test_no_value_behind_a_name_is_missed():
     """What no expression confirms may be told, but seldom: whoever asked has to look closer."""
-    found = _native.Spots((), 9, _NAMES).find
+    found = _native.Spots((), 9, _NAMES, 5).find
     names, behind = re.compile(rb"(?i)(?=(token|api key|key))"), re.compile(_BEHIND, re.IGNORECASE)
     told = confirmed = 0
     for text in _texts():
@@ -78,4 +78,4 @@ def test_no_value_behind_a_name_is_missed():
 )
 def test_forms_that_cannot_be_found_are_refused(forms):
     with pytest.raises(ValueError, match=r"NoAnchor|TooMany"):
-        _native.Spots(forms, 0, ())
+        _native.Spots(forms, 0, (), 5)

@@ -34,7 +34,7 @@ START: Final = (
 
 _MOST = 2048  # no token of a published format is longer, JWTs aside, which have a rule of their own
 _CONTEXT_BYTES = 300
-_SEEN = 8  # characters after the prefix that the prefilter wants: with a prefix of four, ordinary text has next to none
+_SEEN = 12  # characters after the prefix that the prefilter wants: ordinary text has next to none
 
 
 class Rule(Record, frozen=True):

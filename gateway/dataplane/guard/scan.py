@@ -14,7 +14,7 @@ from gateway.dataplane.guard.database import Database, Form, Hit, Pattern, stamp
 from gateway.dataplane.guard.finding import Finding
 from gateway.dataplane.guard.injection import Injection, InjectionScanner
 from gateway.dataplane.guard.pii import Pii, PiiScanner
-from gateway.dataplane.guard.secrets import NAMES, Secrets, SecretScanner
+from gateway.dataplane.guard.secrets import LEAST_VALUE_BYTES, NAMES, Secrets, SecretScanner
 
 
 class _Scanner(Protocol):
@@ -47,7 +47,8 @@ class Scan:
         patterns, forms, numbers = _patterns(secrets, pii, injection)
         self._database = Database(patterns, saved) if patterns else None
         told = [(each.number, each.classes, each.is_bound) for each in forms]
-        self._spots = _native.Spots(told, SecretScanner.NAMED, NAMES if secrets else ()) if told else None
+        names = NAMES if secrets else ()
+        self._spots = _native.Spots(told, SecretScanner.NAMED, names, LEAST_VALUE_BYTES) if told else None
         self._has_own = secrets is not None and bool(secrets.custom)
         """An organisation's own rules have a database of their own."""
         if secrets:

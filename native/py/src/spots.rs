@@ -11,12 +11,12 @@ pub(crate) struct Spots(spots::Spots);
 #[pymethods]
 impl Spots {
     #[new]
-    fn new(forms: Vec<(u32, Vec<Vec<u8>>, bool)>, number: u32, names: Vec<Vec<u8>>) -> PyResult<Self> {
+    fn new(forms: Vec<(u32, Vec<Vec<u8>>, bool)>, number: u32, names: Vec<Vec<u8>>, least: usize) -> PyResult<Self> {
         let forms = forms.into_iter().map(|(number, classes, is_bound)| {
             let classes = classes.iter().map(|bytes| class(bytes)).collect();
             Form { number, classes, is_bound }
         });
-        let built = spots::Spots::new(forms.collect(), number, &names);
+        let built = spots::Spots::new(forms.collect(), number, &names, least);
         built.map(Self).map_err(|e| PyValueError::new_err(format!("{e:?}")))
     }
 

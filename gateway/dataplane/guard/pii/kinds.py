@@ -4,6 +4,7 @@ A number stands by itself where its form and its check digits leave little to ch
 addresses and dates alone are no kinds.
 """
 
+import re
 from typing import Final
 
 from gateway.base.core.struct import Record
@@ -38,6 +39,8 @@ class Family(Record, frozen=True):
     forms: tuple[str, ...] = ()
     mark: bytes = b""
     """A byte that each has once: it is judged once, however many hits it has."""
+    lead: re.Pattern[bytes] | None = None
+    """All that may stand before the mark, backwards: the datum begins where it ends."""
 
 
 def _kind(kind: str, title: str, expression: str, check: checks.Check | None = None) -> Kind:
@@ -158,7 +161,14 @@ _PASSPORT_ZONE: Final = Family(
 )
 
 FAMILIES: Final = (
-    Family((_ADDRESS,), before=130, reach=400, prefilter=r"@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2}", mark=b"@"),
+    Family(
+        (_ADDRESS,),
+        before=130,
+        reach=400,
+        prefilter=r"[A-Za-z0-9._%+\x80-\xbf-]@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2}",
+        mark=b"@",
+        lead=re.compile(rb"(?:[A-Za-z0-9._%+-]|[\x80-\xbf]\xc3)*"),
+    ),
     Family(
         (_INTERNATIONAL,),
         before=8,

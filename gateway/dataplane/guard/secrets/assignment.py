@@ -43,6 +43,8 @@ _NAME_REST: Final = re.compile(rb"[\w. \t-]{0,30}")
 _HASHED: Final = re.compile(rb"(?i:(?:sha|md)-?[0-9]{1,3}[=:-]|commit)")
 _DIGITS_OF_AN_ID: Final = range(15, 65)
 _LEAST_VENDOR, _LEAST_STRONG, _LEAST_WEAK, _LEAST_UNNAMED = 13, 10, 16, 20
+LEAST_VALUE_BYTES: Final = min(_LEAST_VENDOR, _LEAST_STRONG, _LEAST_WEAK, _LEAST_UNNAMED)
+"""No shorter value is judged a secret, whatever its name."""
 
 _FLAGS: Final = ("token", "secret", "passw", "key")
 _NAMES: Final = (*_KEYWORDS, *sorted(set(VENDORS)))

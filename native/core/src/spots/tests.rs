@@ -22,7 +22,7 @@ fn spots() -> Spots {
         form(3, "A.dA", false),
         form(4, "dddddd", true),
     ];
-    Spots::new(forms, 9, &[b"token".to_vec(), b"api key".to_vec()]).expect("good forms")
+    Spots::new(forms, 9, &[b"token".to_vec(), b"api key".to_vec()], 5).expect("good forms")
 }
 
 fn found(text: &str) -> Vec<(u32, usize, usize)> {
@@ -88,7 +88,7 @@ fn a_name_that_was_passed_with_another_digit_still_counts() {
 
 #[test]
 fn forms_without_an_anchor_are_refused() {
-    assert!(matches!(Spots::new(vec![form(0, "A-A", false)], 0, &[]), Err(Refused::NoAnchor)));
-    assert!(matches!(Spots::new(vec![form(0, &"d".repeat(32), false)], 0, &[]), Err(Refused::NoAnchor)));
-    assert!(matches!(Spots::new(vec![form(0, "d", false); 65], 0, &[]), Err(Refused::TooMany)));
+    assert!(matches!(Spots::new(vec![form(0, "A-A", false)], 0, &[], 5), Err(Refused::NoAnchor)));
+    assert!(matches!(Spots::new(vec![form(0, &"d".repeat(32), false)], 0, &[], 5), Err(Refused::NoAnchor)));
+    assert!(matches!(Spots::new(vec![form(0, "d", false); 65], 0, &[], 5), Err(Refused::TooMany)));
 }
