@@ -1,7 +1,11 @@
 """Requests as the clients send them in shape and size, generated: nothing here was recorded. Equal input, equal bytes."""
 
+import functools
 import json
+import os
 import random
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 SMALL, TURN, LONG = 300, 60 * 1024, 400 * 1024
@@ -55,21 +59,35 @@ def _id(rng: random.Random, prefix: str) -> str:
     return f"{prefix}_{rng.getrandbits(128):032x}"
 
 
-def _step(rng: random.Random, size: int) -> list[dict[str, Any]]:
+def _source(rng: random.Random, size: int) -> str:
+    """Of a file of Python's library: ordinary code, on every machine."""
+    text = rng.choice(_files()).read_text(encoding="utf-8", errors="replace")
+    return text[rng.randrange(max(1, len(text) - size)) :][:size]
+
+
+@functools.cache
+def _files() -> list[Path]:
+    return sorted(Path(os.__file__).parent.glob("*.py"))
+
+
+def _step(rng: random.Random, size: int, say: Callable[[random.Random, int], str]) -> list[dict[str, Any]]:
     """A tool call and its output."""
     call = _id(rng, "call")
     arguments = json.dumps({"cmd": _prose(rng, 80), "workdir": "/home/dev/project"})
-    output = f"Chunk ID: {rng.getrandbits(24):06x}\nWall time: 0.0500 seconds\nOutput:\n{_prose(rng, size)}\n"
+    output = f"Chunk ID: {rng.getrandbits(24):06x}\nWall time: 0.0500 seconds\nOutput:\n{say(rng, size)}\n"
     return [
         {"type": "function_call", "id": _id(rng, "fc"), "name": "tool_1", "arguments": arguments, "call_id": call},
         {"type": "function_call_output", "call_id": call, "output": output},
     ]
 
 
-def codex_turn(size: int, *, is_stream: bool = True, seed: int = 1, model: str = MODEL, marker: str = "") -> bytes:
+def codex_turn(
+    size: int, *, is_stream: bool = True, seed: int = 1, model: str = MODEL, marker: str = "", has_source: bool = False
+) -> bytes:
     """A Responses request of about `size` bytes: instructions, tools, a history of tool calls, the user's last words.
 
-    Below 2 KiB it is the bare minimum. `marker` is put into the last user text (`[[sim:…]]`).
+    Below 2 KiB it is the bare minimum. `marker` is put into the last user text (`[[sim:…]]`). `has_source`: the tools gave parts of Python's
+    library, not words of chance.
     """
     if size < 2048:
         text = marker + _prose(random.Random(seed), max(8, size - 140 - len(marker)))
@@ -97,7 +115,7 @@ def codex_turn(size: int, *, is_stream: bool = True, seed: int = 1, model: str =
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
     room = size - len(encode(body).encode())
     while room > 600:
-        step = _step(rng, min(1800, max(100, room - 500)))
+        step = _step(rng, min(1800, max(100, room - 500)), _source if has_source else _prose)
         items.extend(step)
         room -= len(encode(step).encode())
     return encode(body).encode()

@@ -26,8 +26,9 @@ _PROFILES: dict[str, dict[str, Any]] = {"off": {"enabled": False}, "default": {}
 
 @contextlib.contextmanager
 def setup(_options: Options) -> Iterator[list[Case]]:
-    """A first turn of which the worker knows nothing, the next one with 2 KB more, one that it knows, a small one; a stream of words."""
+    """First turns of which the worker knows nothing, or what each session has; the next one with 2 KB more, one that it knows, a small one; a stream of words."""
     turn = bodies.codex_turn(bodies.TURN, is_stream=False)
+    code = bodies.codex_turn(bodies.TURN, is_stream=False, has_source=True)
     with contextlib.ExitStack() as stack:
         cases = []
         for name, guardrails in _PROFILES.items():
@@ -38,6 +39,8 @@ def setup(_options: Options) -> Iterator[list[Case]]:
             small = bodies.codex_turn(bodies.SMALL, is_stream=False)
             once: dict[str, Callable[[], None]] = {
                 "first turn, 60 KB": partial(_first, pipeline, turn),
+                "first turn, code, 60 KB": partial(_first, pipeline, code),
+                "another session's, code": partial(_another, pipeline, code, itertools.count()),
                 "next turn, +2 KB": partial(_next, pipeline, turn, itertools.count()),
                 "known turn, 60 KB": partial(walk, pipeline, turn, 0, 1),
                 "known turn, 0.3 KB": partial(walk, pipeline, small, 0, 1),
@@ -63,6 +66,11 @@ def _first(pipeline: Pipeline, body: bytes) -> None:
     if guard is not None:
         guard.memo = _native.TextMemo(1, 1000)
     walk(pipeline, body, 0, 1)
+
+
+def _another(pipeline: Pipeline, body: bytes, numbers: "itertools.count[int]") -> None:
+    """The first turn of another session: the agent's own instructions and tools are known, nothing of what its tools gave is."""
+    walk(pipeline, body.replace(b"Output:", b"Output %d:" % next(numbers)), 0, 1)
 
 
 def _next(pipeline: Pipeline, body: bytes, numbers: "itertools.count[int]") -> None:

@@ -79,3 +79,8 @@ def test_no_value_behind_a_name_is_missed():
 def test_forms_that_cannot_be_found_are_refused(forms):
     with pytest.raises(ValueError, match=r"NoAnchor|TooMany"):
         _native.Spots(forms, 0, (), 5)
+
+
+def test_a_name_that_is_too_short_is_refused():
+    with pytest.raises(ValueError, match="ShortName"):
+        _native.Spots((), 0, (b"ab",), 5)

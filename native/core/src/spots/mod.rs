@@ -209,7 +209,8 @@ impl Spots {
     /// Which forms a full stop may be the anchor of.
     #[inline]
     fn by_stop(&self, text: &[u8], at: usize) -> u64 {
-        let leads = self.by_lead.iter().zip(LEADS).fold(!0, |forms, (set, far)| forms & set[byte_before(text, at, far)]);
+        let leads =
+            self.by_lead.iter().zip(LEADS).fold(!0, |forms, (set, far)| forms & set[byte_before(text, at, far)]);
         leads & self.by_length[0] & self.by_before[byte_before(text, at, 1)] & self.by_behind[byte_at(text, at + 1)]
     }
 

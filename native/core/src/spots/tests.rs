@@ -87,6 +87,38 @@ fn a_name_that_was_passed_with_another_digit_still_counts() {
 }
 
 #[test]
+fn a_sign_reaches_over_blocks_to_the_next_digit_alone() {
+    for gap in 0..200 {
+        let (before, digit) = ("x".repeat(gap), 7 + gap);
+        assert_eq!(found(&format!("{before}token=a12345")), [(9, 0, digit + 5)]);
+        assert_eq!(found(&format!("{before}token=1 a12345")), []);
+    }
+}
+
+#[test]
+fn values_that_are_shorter_than_asked_are_none() {
+    let spots = Spots::new(vec![], 9, &[b"token".to_vec()], 10).expect("good names");
+    for (text, count) in
+        [("token=abc123456", 0), ("token=abc1234567", 1), ("token=abc123.456", 1), ("token=abc12345 6", 0)]
+    {
+        assert_eq!(spots.find(text.as_bytes()).len(), count, "{text}");
+    }
+}
+
+#[test]
+fn names_may_end_in_any_bytes() {
+    let names: Vec<Vec<u8>> = [&b"key_1"[..], b"a-b", b"x@y", b"pin"].iter().map(|name| name.to_vec()).collect();
+    let spots = Spots::new(vec![], 9, &names, 5).expect("good names");
+    for name in ["key_1", "KEY_1", "my a-B", "X@Y", "PIN"] {
+        assert_eq!(spots.find(format!("{name} = abc12345").as_bytes()).len(), 1, "{name}");
+    }
+    for name in ["key\x7f1", "x`y", "a\rb", "in"] {
+        assert_eq!(spots.find(format!("{name} = abc12345").as_bytes()).len(), 0, "{name}");
+    }
+    assert!(matches!(Spots::new(vec![], 0, &[b"ab".to_vec()], 5), Err(Refused::ShortName)));
+}
+
+#[test]
 fn forms_without_an_anchor_are_refused() {
     assert!(matches!(Spots::new(vec![form(0, "A-A", false)], 0, &[], 5), Err(Refused::NoAnchor)));
     assert!(matches!(Spots::new(vec![form(0, &"d".repeat(32), false)], 0, &[], 5), Err(Refused::NoAnchor)));

@@ -21,7 +21,7 @@ pub(super) struct Values {
     least: usize,
     /// Which places of tails a name has: most tails are no name's.
     places: Box<[u64; 1 << (PLACE_BITS - 6)]>,
-    /// Names in lower case, by their tails.
+    /// Names by their tails.
     by_tail: HashMap<u32, Vec<Vec<u8>>>,
 }
 
@@ -29,10 +29,10 @@ impl Values {
     pub(super) fn new(number: u32, names: &[Vec<u8>], least: usize) -> Result<Self, Refused> {
         let mut values = Self { number, least, places: Box::new([0; _]), by_tail: HashMap::new() };
         for name in names {
-            let tail = tail_of(name.last_chunk().ok_or(Refused::ShortName)?);
+            let tail = tail_of(*name.last_chunk().ok_or(Refused::ShortName)?);
             let (word, bit) = place_of(tail);
             values.places[word] |= bit;
-            values.by_tail.entry(tail).or_default().push(name.to_ascii_lowercase());
+            values.by_tail.entry(tail).or_default().push(name.clone());
         }
         Ok(values)
     }
@@ -44,13 +44,18 @@ impl Values {
         if behind.iter().fold(VALUE, |kinds, &byte| kinds & BYTES[usize::from(byte)]) == 0 {
             return None;
         }
-        let (start, signs) = signs_before(text, at);
+        let (start, mut signs) = signs_before(text, at);
         let value = text[start..].iter().take(self.least);
         if signs == 0 || value.take_while(|&&byte| is(byte, VALUE)).count() < self.least {
             return None;
         }
-        let is_named = (1..64).filter(|bit| signs >> bit & 1 == 1).any(|bit| self.is_named(&text[..at - bit]));
-        is_named.then_some(Spot { number: self.number, start: 0, end: at + 1 + BEHIND_DIGIT })
+        while signs != 0 {
+            if self.is_named(&text[..at - signs.trailing_zeros() as usize]) {
+                return Some(Spot { number: self.number, start: 0, end: at + 1 + BEHIND_DIGIT });
+            }
+            signs &= signs - 1;
+        }
+        None
     }
 
     /// Whether one of the names ends in the last bytes of what stands before a sign.
@@ -58,7 +63,7 @@ impl Values {
         let mut end = before.len();
         loop {
             let Some(bytes) = before[..end].last_chunk() else { return false };
-            let tail = tail_of(bytes);
+            let tail = tail_of(*bytes);
             let (word, bit) = place_of(tail);
             if self.places[word] & bit != 0 && self.has_name(&before[..end], tail) {
                 return true;
@@ -81,8 +86,8 @@ impl Values {
 
 /// The last bytes of a name in one number, letters in lower case; other bytes may be taken for each other.
 #[inline]
-fn tail_of(bytes: &[u8; TAIL]) -> u32 {
-    u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]) | 0x0020_2020
+fn tail_of([first, second, third]: [u8; TAIL]) -> u32 {
+    u32::from_le_bytes([first, second, third, 0]) | 0x0020_2020
 }
 
 #[inline]
@@ -96,7 +101,7 @@ fn is(byte: u8, kind: u8) -> bool {
     BYTES[usize::from(byte)] & kind != 0
 }
 
-/// Where the value begins whose first digit is at `at`, and where signs of an assignment stand before it: bit `n` is the byte `n` before `at`.
+/// Where the value may begin whose first digit is at `at`, and where signs of an assignment stand before it: bit `n` is the byte `n` before `at`.
 #[inline]
 fn signs_before(text: &[u8], at: usize) -> (usize, u64) {
     let (mut signs, mut low) = (0, at);
@@ -104,7 +109,7 @@ fn signs_before(text: &[u8], at: usize) -> (usize, u64) {
         low -= 1;
         signs |= u64::from(is(text[low], SIGN)) << (at - low);
     }
-    let value = low;
+    let (value, inside) = (low, signs);
     if text[..low].last() == Some(&b' ') {
         let scheme = SCHEMES.iter().find(|scheme| {
             low.checked_sub(scheme.len()).is_some_and(|start| text[start..low].eq_ignore_ascii_case(scheme))
@@ -119,7 +124,9 @@ fn signs_before(text: &[u8], at: usize) -> (usize, u64) {
             break;
         }
     }
-    (value, signs)
+    // with no sign before all of it, the first one inside ends what is no part of the value
+    let is_cut = signs == inside && signs != 0;
+    (if is_cut { at + 1 - signs.ilog2() as usize } else { value }, signs)
 }
 
 /// Of a value.
