@@ -70,10 +70,13 @@ class PiiScanner:
         """The first kind that has something around byte `end - 1`."""
         low, high = max(judged, end - family.before), end + family.reach
         lead = family.lead and family.lead.match(text[low : end - 1][::-1])
+        if lead:
+            low = end - 1 - lead.end()
         for kind in family.kinds:
             if kind.id not in self._kinds:
                 continue
-            match = kind.confirm.match(text, end - 1 - lead.end(), high) if lead else kind.confirm.search(text, low, high)
+            find = kind.confirm.match if lead else kind.confirm.search
+            match = find(text, low, high)
             while match is not None and match.end(1) < end:
                 match = kind.confirm.search(text, match.end(1), high)
             if match and match.start() < end and (kind.check is None or kind.check(match[1])):

@@ -6,4 +6,13 @@ from gateway.dataplane.guard.secrets.baseline import read_baseline
 from gateway.dataplane.guard.secrets.custom import CustomRule, checked
 from gateway.dataplane.guard.secrets.scanner import Secrets, SecretScanner
 
-__all__ = ["LEAST_VALUE_BYTES", "NAMES", "CustomRule", "SecretScanner", "Secrets", "checked", "fingerprint", "read_baseline"]
+__all__ = [
+    "LEAST_VALUE_BYTES",
+    "NAMES",
+    "CustomRule",
+    "SecretScanner",
+    "Secrets",
+    "checked",
+    "fingerprint",
+    "read_baseline",
+]
