@@ -21,7 +21,7 @@ pub(super) fn end_of_plain_run(bytes: &[u8], at: usize) -> usize {
 /// 64 bytes of a string as bit masks; bit `i` is byte `i`.
 pub(super) struct StringBlock<'a> {
     lanes: [u8x16; 4],
-    bytes: &'a [u8; 64],
+    pub(super) bytes: &'a [u8; 64],
 }
 
 impl<'a> StringBlock<'a> {
@@ -40,6 +40,12 @@ impl<'a> StringBlock<'a> {
     pub(super) fn is_plain(&self) -> bool {
         let [a, b, c, d] = self.lanes.map(ends_plain_run);
         !(a | b | c | d).any()
+    }
+
+    #[inline]
+    pub(super) fn has_quote(&self) -> bool {
+        let [a, b, c, d] = self.lanes.map(|v| v.simd_eq(QUOTE));
+        (a | b | c | d).any()
     }
 
     #[inline]
@@ -72,6 +78,17 @@ impl<'a> StringBlock<'a> {
 #[inline]
 fn ends_plain_run(v: u8x16) -> u8x16 {
     v.simd_eq(QUOTE) | v.simd_eq(BACKSLASH) | v.min(LAST_CONTROL).simd_eq(v)
+}
+
+/// The sixteen bytes from `at`; what is behind the last one is zero.
+#[inline]
+pub(super) fn sixteen(bytes: &[u8], at: usize) -> [u8; 16] {
+    let rest = bytes.get(at..).unwrap_or_default();
+    rest.first_chunk().copied().unwrap_or_else(|| {
+        let mut block = [0; 16];
+        block[..rest.len()].copy_from_slice(rest);
+        block
+    })
 }
 
 /// Index of the first quote, brace or bracket from `at`, else `bytes.len()`.

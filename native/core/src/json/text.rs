@@ -18,7 +18,7 @@ pub(super) fn string_end(bytes: &[u8], start: usize) -> Result<(usize, bool), Js
 
 /// The end of a string that is over and plain within sixteen bytes.
 #[inline]
-fn short_string_end(bytes: &[u8], start: usize) -> Option<usize> {
+pub(super) fn short_string_end(bytes: &[u8], start: usize) -> Option<usize> {
     let head = bytes.get(start..)?.first_chunk::<16>()?;
     let stop = end_of_plain_run(head, 0);
     (head.get(stop) == Some(&b'"')).then_some(start + stop + 1)
@@ -63,17 +63,17 @@ pub(super) fn lenient_string_end(bytes: &[u8], start: usize) -> usize {
 
 fn long_lenient_string_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
-    let mut first_is_escaped = 0;
     while let Some(block) = StringBlock::at(bytes, at) {
-        let (targets, next) = escape_targets(block.backslashes(), first_is_escaped);
-        let closing = block.quotes() & !targets;
-        if closing != 0 {
-            return at + closing.trailing_zeros() as usize + 1;
+        if block.has_quote() {
+            let (targets, _) = escape_targets(block.backslashes(), first_is_escaped(&bytes[start..at]));
+            let closing = block.quotes() & !targets;
+            if closing != 0 {
+                return at + closing.trailing_zeros() as usize + 1;
+            }
         }
-        first_is_escaped = next;
         at += 64;
     }
-    at += usize::from(first_is_escaped != 0);
+    at += usize::from(first_is_escaped(&bytes[start..at]) != 0);
     loop {
         at = end_of_plain_run(bytes, at);
         match bytes.get(at) {
@@ -83,6 +83,12 @@ fn long_lenient_string_end(bytes: &[u8], start: usize) -> usize {
             None => return bytes.len(),
         }
     }
+}
+
+/// A 1 when a string that begins with `before` ends it with a backslash that escapes what comes next.
+#[inline]
+fn first_is_escaped(before: &[u8]) -> u64 {
+    before.iter().rev().take_while(|&&byte| byte == b'\\').fold(0, |odd, _| odd ^ 1)
 }
 
 /// The bytes that a backslash escapes, and a 1 when the first byte of the next block is one. In a run of backslashes every

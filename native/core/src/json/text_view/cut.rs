@@ -1,6 +1,6 @@
 //! Where an item begins and ends on the walk, and that a known one is left behind.
 
-use super::super::error::JsonError;
+use super::super::error::JsonErrorKind;
 use super::names::{Form, Slot, TOP};
 use super::walk::{Frame, Walk};
 
@@ -30,7 +30,8 @@ const MOST_ITEMS: usize = 20_000;
 
 impl<N> Walk<'_, N> {
     /// The place of the member or element that begins here. `None` when it is known: it is left behind.
-    pub(super) fn value(&mut self) -> Result<Option<Slot>, JsonError> {
+    #[inline]
+    pub(super) fn value(&mut self) -> Result<Option<Slot>, JsonErrorKind> {
         let (start, pieces) = (self.at, self.pieces.len());
         let Some(&Frame { slot, is_object, is_cut, .. }) = self.open.last() else { return Ok(Some(TOP)) };
         let slot = if is_object { self.key(slot)? } else { slot };

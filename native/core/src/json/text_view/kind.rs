@@ -1,6 +1,10 @@
 //! What a piece is, and in which dialect it was said.
 
+use std::ops::Range;
+
 use wide::u8x16;
+
+use super::super::block::sixteen;
 
 /// Whose words a piece is, or why it need not be scanned. The numbers are those of `gateway.dataplane.guard.view.Kind`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,40 +87,36 @@ impl Dialect {
     }
 }
 
-/// A short word of an enum: at most 48 letters, digits, `_`, `-`, `.` and `/`, no more than eight of them digits, and the
-/// letters of one case. No format of a secret fits.
-pub(super) fn is_word(raw: &[u8]) -> bool {
-    if raw.len() > 48 {
+/// Whether `word`, a part of `body`, is a short word of an enum: at most 48 letters, digits, `_`, `-`, `.` and `/`, no more
+/// than eight of them digits, and the letters of one case. No format of a secret fits.
+pub(super) fn is_word(body: &[u8], word: Range<usize>) -> bool {
+    if word.len() > 48 {
         return false;
     }
-    let (mut met, mut digits) = (0, 0);
-    for &byte in raw {
-        let class = CLASS[usize::from(byte)];
-        met |= class;
-        digits += u8::from(class == DIGIT);
+    let (mut lower, mut upper, mut digits) = (0, 0, 0);
+    for at in word.clone().step_by(16) {
+        let bytes = u8x16::from(sixteen(body, at));
+        let inside = 0xffff >> (at + 16).saturating_sub(word.end);
+        let of = |first, last| is_among(bytes, first, last).to_bitmask() & inside;
+        let (small, mark) = (of(b'a', b'z'), of(b'-', b'/') | of(b'_', b'_'));
+        lower |= small;
+        let rest = inside & !(small | mark);
+        if rest != 0 {
+            let (capital, digit) = (of(b'A', b'Z'), of(b'0', b'9'));
+            if capital | digit != rest {
+                return false;
+            }
+            (upper, digits) = (upper | capital, digits + digit.count_ones());
+        }
     }
-    met & STRANGE == 0 && digits <= 8 && met & (LOWER | UPPER) != LOWER | UPPER
+    digits <= 8 && (lower == 0 || upper == 0)
 }
 
-const LOWER: u8 = 1;
-const UPPER: u8 = 2;
-const DIGIT: u8 = 4;
-const STRANGE: u8 = 8;
-const CLASS: [u8; 256] = {
-    let mut classes = [STRANGE; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        classes[byte as usize] = match byte {
-            b'a'..=b'z' => LOWER,
-            b'A'..=b'Z' => UPPER,
-            b'0'..=b'9' => DIGIT,
-            b'_' | b'-' | b'.' | b'/' => 0,
-            _ => STRANGE,
-        };
-        byte += 1u8;
-    }
-    classes
-};
+#[inline]
+fn is_among(bytes: u8x16, first: u8, last: u8) -> u8x16 {
+    let above = bytes - u8x16::splat(first);
+    above.min(u8x16::splat(last - first)).simd_eq(above)
+}
 
 /// Shorter base64 is looked at: it costs nothing, and could be a key.
 const SHORTEST_PAYLOAD: usize = 64;
@@ -131,10 +131,9 @@ pub(super) fn is_payload(raw: &[u8]) -> bool {
 #[inline]
 fn is_base64(block: &[u8; 16]) -> bool {
     let bytes = u8x16::from(*block);
-    let up_to = |value: u8x16, last: u8| value.min(u8x16::splat(last)).simd_eq(value);
     let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
-    let letters = up_to((bytes | u8x16::splat(0x20)) - u8x16::splat(b'a'), 25);
-    let digits = up_to(bytes - u8x16::splat(b'0'), 9);
+    let letters = is_among(bytes | u8x16::splat(0x20), b'a', b'z');
+    let digits = is_among(bytes, b'0', b'9');
     (letters | digits | is(b'+') | is(b'/') | is(b'=') | is(b'-') | is(b'_')).all()
 }
 
@@ -165,12 +164,29 @@ mod tests {
 
     #[test]
     fn words_are_no_secrets() {
+        let is_word = |word: &[u8]| {
+            let alone = is_word(word, 0..word.len());
+            for around in [&b"\"Aa1 \"aA"[..], &[b'"'; 40]] {
+                let body = [around, word, around].concat();
+                assert_eq!(super::is_word(&body, around.len()..around.len() + word.len()), alone);
+            }
+            alone
+        };
         for word in [&b"web_search_20250305"[..], b"STRING", b"", b"text/plain", b"in_progress", b"reasoning.text"] {
             assert!(is_word(word), "{}", word.escape_ascii());
         }
+        assert!(is_word(&[b'a'; 48]));
         let key = [b"AKIA", &b"0123456789ABCDEF"[..]].concat();
         for other in [&key[..], b"camelCase", b"a b", b"x\\u0041", &[b'a'; 49], "é".as_bytes()] {
             assert!(!is_word(other), "{}", other.escape_ascii());
+        }
+        for byte in 0..=255u8 {
+            let is_good = byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-./".contains(&byte);
+            for place in [0, 15, 16, 33] {
+                let mut word = [b'a'; 34];
+                word[place] = byte;
+                assert_eq!(is_word(&word), is_good, "{byte:#x} at {place}");
+            }
         }
     }
 

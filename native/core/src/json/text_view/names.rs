@@ -4,7 +4,7 @@
 use super::kind::Kind::{
     Assistant, Call, Developer, Media, Metadata, Other, Reasoning, Result, Sealed, System, Tools, User,
 };
-use super::kind::{Dialect, Kind, is_word};
+use super::kind::{Dialect, Kind};
 
 /// How the members of an object are understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,17 +53,18 @@ pub(super) const TOP: Slot = slot(Form::Top, Other);
 const MESSAGES: Slot = slot(Form::Items, User);
 const UNKNOWN: Slot = slot(Form::Free, Other);
 
-/// The place of a member's value in an object that stands at `around`, and whether its (unescaped) name is known.
-pub(super) fn member(around: Slot, name: &[u8], dialect: Dialect) -> (Slot, bool) {
-    let known = match around.form {
+/// The place of a member's value in an object whose own place is of this form and kind, and whether its (unescaped) name is
+/// known.
+pub(super) fn member(form: Form, kind: Kind, name: &[u8], dialect: Dialect) -> (Slot, bool) {
+    let known = match form {
         Form::Top => of_request(name, dialect),
-        Form::Node => of_node(around.kind, name),
-        Form::Schema => of_schema(around.kind, name),
-        Form::Items | Form::Free => return (Slot { says: Says::Text, ..around }, false),
+        Form::Node => of_node(kind, name),
+        Form::Schema => of_schema(kind, name),
+        Form::Items | Form::Free => return (slot(form, kind), false),
     };
     match known {
         Some(slot) => (slot, true),
-        None if around.form == Form::Schema => (slot(Form::Schema, around.kind), false),
+        None if form == Form::Schema => (slot(form, kind), false),
         None => (UNKNOWN, false),
     }
 }
@@ -279,7 +280,7 @@ pub(super) fn of_role(name: &[u8]) -> Kind {
     }
 }
 
-/// Whether a value of an enum-like member needs no look.
-pub(super) fn is_word_of(says: Says, raw: &[u8]) -> bool {
-    matches!(says, Says::Type | Says::Role | Says::Word | Says::MediaType) && is_word(raw)
+/// Whether a value of this member is an enum's word, if it looks like one.
+pub(super) fn may_be_word(says: Says) -> bool {
+    matches!(says, Says::Type | Says::Role | Says::Word | Says::MediaType)
 }

@@ -6,12 +6,13 @@
 use std::borrow::Cow;
 use std::mem;
 
+use super::super::error::JsonErrorKind::{Malformed, TooDeep};
 use super::super::error::{JsonError, JsonErrorKind};
 use super::super::find::{skip_whitespace, value_end};
-use super::super::text::{lenient_string_end as string_end, unescape};
+use super::super::text::{lenient_string_end as string_end, short_string_end, unescape};
 use super::cut::OpenItem;
 use super::items::Items;
-use super::kind::{Dialect, Kind, Piece, is_data_url, is_payload, is_text_type};
+use super::kind::{Dialect, Kind, Piece, is_data_url, is_payload, is_text_type, is_word};
 use super::memo::Memo;
 use super::names::{self, Form, Says, Slot, TOP};
 
@@ -56,7 +57,7 @@ impl<'a, N> Walk<'a, N> {
             dialect,
             max_depth,
             open: Vec::with_capacity(16),
-            pieces: Vec::with_capacity(64),
+            pieces: Vec::with_capacity((body.len() / 128).clamp(16, 1024)),
             waiting: Vec::new(),
             payloads: Vec::new(),
             items: Items::new(body, dialect, memo),
@@ -68,58 +69,73 @@ impl<'a, N> Walk<'a, N> {
     /// # Errors
     /// `TooDeep`, or `Malformed` where it cannot go on.
     pub(super) fn run(&mut self) -> Result<(), JsonError> {
+        self.walk().map_err(|kind| {
+            let detail = match kind {
+                TooDeep => format!("nesting is deeper than {} levels", self.max_depth),
+                _ => "not the JSON that was checked".into(),
+            };
+            JsonError::new(kind, self.at.min(self.body.len()), detail)
+        })
+    }
+
+    fn walk(&mut self) -> Result<(), JsonErrorKind> {
         self.cut_next = self.body.get(self.at) == Some(&b'{');
         let first = if self.cut_next { TOP } else { Slot { form: Form::Free, ..TOP } };
         if !self.cut_next {
             self.open_item(self.at, 0);
         }
         let mut next = Some(first);
-        while let Some(slot) = next {
-            let start = self.at;
-            next = match self.body.get(start) {
-                Some(b'"') => {
-                    self.at = string_end(self.body, start + 1);
-                    let end = self.at - 1;
-                    if end == start || self.body[end] != b'"' {
-                        return Err(self.lost());
-                    }
-                    self.string(slot, start + 1, end);
-                    self.step()?
-                }
-                Some(b'{') => self.enter(slot, true)?,
-                Some(b'[') => self.enter(slot, false)?,
-                _ => {
-                    self.at = value_end(self.body, start);
-                    if self.at == start {
-                        return Err(self.lost());
-                    }
-                    if slot.says == Says::Thought && self.body[start] == b't' {
-                        self.top_frame().by_type = Some(Kind::Reasoning);
-                    }
-                    self.step()?
-                }
-            };
+        loop {
+            // a known value is left behind
+            let is_inside = if let Some(slot) = next { self.read(slot)? } else { false };
+            if !is_inside && !self.step()? {
+                return Ok(());
+            }
+            next = self.value()?;
         }
-        Ok(())
     }
 
-    fn enter(&mut self, slot: Slot, is_object: bool) -> Result<Option<Slot>, JsonError> {
+    /// Read the value that begins here: a scalar, or the bracket that opens. Whether the first value inside it is next.
+    #[inline]
+    fn read(&mut self, slot: Slot) -> Result<bool, JsonErrorKind> {
+        let start = self.at;
+        match self.body.get(start) {
+            Some(b'"') => {
+                self.at = string_end(self.body, start + 1);
+                let end = self.at - 1;
+                if end == start || self.body[end] != b'"' {
+                    return Err(Malformed);
+                }
+                self.string(slot, start + 1, end);
+                Ok(false)
+            }
+            Some(open @ (b'{' | b'[')) => self.enter(slot, *open == b'{'),
+            _ => {
+                self.at = value_end(self.body, start);
+                if self.at == start {
+                    return Err(Malformed);
+                }
+                if slot.says == Says::Thought && self.body[start] == b't' {
+                    self.top_frame().by_type = Some(Kind::Reasoning);
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    /// Whether anything is inside; else it is closed.
+    #[inline]
+    fn enter(&mut self, slot: Slot, is_object: bool) -> Result<bool, JsonErrorKind> {
         if self.open.len() >= self.max_depth {
-            let detail = format!("nesting is deeper than {} levels", self.max_depth);
-            return Err(JsonError::new(JsonErrorKind::TooDeep, self.at, detail));
+            return Err(TooDeep);
         }
         self.push(slot, is_object);
         self.at = skip_whitespace(self.body, self.at + 1);
-        match (self.body.get(self.at), is_object) {
-            (Some(b'}'), true) | (Some(b']'), false) => {
-                self.close();
-                self.step()
-            }
-            _ => match self.value()? {
-                Some(slot) => Ok(Some(slot)),
-                None => self.step(),
-            },
+        let is_empty = matches!((self.body.get(self.at), is_object), (Some(b'}'), true) | (Some(b']'), false));
+        if is_empty {
+            self.close();
         }
+        Ok(!is_empty)
     }
 
     fn push(&mut self, slot: Slot, is_object: bool) {
@@ -143,46 +159,46 @@ impl<'a, N> Walk<'a, N> {
         &mut self.open[last]
     }
 
-    /// A value just ended. Close all that ends with it, and go to the next value; `None` at the end.
-    fn step(&mut self) -> Result<Option<Slot>, JsonError> {
+    /// A value just ended. Close all that ends with it, and go to where the next one begins, with its key; false at the end.
+    #[inline]
+    fn step(&mut self) -> Result<bool, JsonErrorKind> {
         loop {
             if self.open.len() == self.item.depth {
                 self.close_item();
             }
             let Some(frame) = self.open.last() else {
                 self.at = skip_whitespace(self.body, self.at);
-                return if self.at == self.body.len() { Ok(None) } else { Err(self.lost()) };
+                return if self.at == self.body.len() { Ok(false) } else { Err(Malformed) };
             };
             let is_object = frame.is_object;
             self.at = skip_whitespace(self.body, self.at);
             match (self.body.get(self.at), is_object) {
                 (Some(b','), _) => {
                     self.at = skip_whitespace(self.body, self.at + 1);
-                    if let Some(slot) = self.value()? {
-                        return Ok(Some(slot));
-                    }
+                    return Ok(true);
                 }
                 (Some(b'}'), true) | (Some(b']'), false) => self.close(),
-                _ => return Err(self.lost()),
+                _ => return Err(Malformed),
             }
         }
     }
 
     /// `"key" :` up to the first byte of the value, whose place it gives.
-    pub(super) fn key(&mut self, around: Slot) -> Result<Slot, JsonError> {
+    pub(super) fn key(&mut self, around: Slot) -> Result<Slot, JsonErrorKind> {
         let start = self.at + 1;
         if self.body.get(self.at) != Some(&b'"') {
-            return Err(self.lost());
+            return Err(Malformed);
         }
-        let end = string_end(self.body, start);
+        let short = short_string_end(self.body, start);
+        let end = short.unwrap_or_else(|| string_end(self.body, start));
         let colon = skip_whitespace(self.body, end);
         if self.body.get(colon) != Some(&b':') {
-            return Err(self.lost());
+            return Err(Malformed);
         }
         self.at = skip_whitespace(self.body, colon + 1);
         let raw = &self.body[start..end - 1];
-        let name = if raw.contains(&b'\\') { unescape(raw) } else { Cow::Borrowed(raw) };
-        let (slot, is_known) = names::member(around, &name, self.dialect);
+        let name = if short.is_some() { Cow::Borrowed(raw) } else { unescape(raw) };
+        let (slot, is_known) = names::member(around.form, around.kind, &name, self.dialect);
         if !is_known {
             self.piece(Piece { start, end: end - 1, kind: slot.kind, is_key: true, is_arguments: false });
         }
@@ -198,7 +214,7 @@ impl<'a, N> Walk<'a, N> {
 
     fn string(&mut self, slot: Slot, start: usize, end: usize) {
         let raw = &self.body[start..end];
-        let is_word = names::is_word_of(slot.says, raw);
+        let is_word = names::may_be_word(slot.says) && is_word(self.body, start..end);
         let kind = match slot.says {
             Says::Id => Kind::Id,
             Says::Sealed if is_payload(raw) => Kind::Sealed,
@@ -263,10 +279,5 @@ impl<'a, N> Walk<'a, N> {
     fn of_message(&self, frame: &Frame) -> Kind {
         let default = if self.dialect == Dialect::Generate { Kind::User } else { Kind::Other };
         frame.by_role.unwrap_or(default)
-    }
-
-    #[cold]
-    fn lost(&self) -> JsonError {
-        JsonError::new(JsonErrorKind::Malformed, self.at.min(self.body.len()), "not the JSON that was checked")
     }
 }
