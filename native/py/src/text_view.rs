@@ -134,17 +134,7 @@ impl TextView {
     fn joined(slf: &Bound<'_, Self>, kinds: u32, first: usize) -> JoinedText {
         let py = slf.py();
         let (body, view) = (slf.get().body.as_bytes(py), &slf.get().view);
-        let all = || {
-            let mut text = Vec::with_capacity(body.len());
-            let mut starts = Vec::with_capacity(view.pieces.len());
-            let pieces = view.pieces.iter().enumerate().skip(first);
-            for (index, piece) in pieces.filter(|(_, piece)| kinds >> piece.kind as u8 & 1 == 1) {
-                starts.push((text.len(), index));
-                text_into(&body[piece.start..piece.end], piece.is_arguments, &mut text);
-                text.push(0);
-            }
-            (text, starts)
-        };
+        let all = || view.joined(body, kinds, first);
         let (text, starts) = if body.len() > RELEASE_GIL_BYTES { py.detach(all) } else { all() };
         JoinedText { text: PyBytes::new(py, &text).unbind(), starts, view: slf.clone().unbind(), way: Mutex::new(None) }
     }

@@ -29,12 +29,17 @@ pub fn scan_object(body: &[u8], keys: &[&[u8]], max_depth: usize) -> Result<Vec<
 
 /// Whether `text` is one JSON object or array, and nothing else.
 pub(super) fn is_json(text: &[u8], max_depth: usize) -> bool {
-    if !matches!(text.trim_ascii(), [b'{', .., b'}'] | [b'[', .., b']']) {
+    if !is_bracketed(text) {
         return false;
     }
     let scanner = Scanner { bytes: text, at: 0, nesting: Nesting::new(max_depth), members: Members::new(&[]) };
     // the last two are found when all the rest is good
     scanner.run().map_or_else(|fault| matches!(fault.kind, NotObject | DuplicateKey), |_| true)
+}
+
+/// Whether `text` begins and ends as an object or array does.
+pub(super) fn is_bracketed(text: &[u8]) -> bool {
+    matches!(text.trim_ascii(), [b'{', .., b'}'] | [b'[', .., b']'])
 }
 
 struct Scanner<'a> {

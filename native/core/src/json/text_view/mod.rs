@@ -29,6 +29,7 @@ use std::sync::Arc;
 use super::error::JsonError;
 use items::Items;
 use memo::{Follows, Item};
+use unescape::write_text;
 use walk::Walk;
 
 /// More nesting than this is refused, unless the caller says otherwise; as in `scan_object`'s binding.
@@ -60,6 +61,26 @@ impl<N> TextView<N> {
         walk.run()?;
         let (pieces, Items { new, known, known_bytes, tail, follows, .. }) = (walk.pieces, walk.items);
         Ok(Self { pieces, known, known_bytes, tail, items: new, follows })
+    }
+
+    /// The texts of the pieces from the `first` on whose kinds are in a mask of `1 << kind`, in one: a zero byte behind each.
+    /// And where in it each begins, with its index. `body` is the one that was viewed.
+    #[must_use]
+    pub fn joined(&self, body: &[u8], kinds: u32, first: usize) -> (Vec<u8>, Vec<(usize, usize)>) {
+        let all = self.pieces.iter().enumerate().skip(first);
+        let wanted = all.filter(|(_, piece)| kinds >> piece.kind as u8 & 1 == 1);
+        let most: usize = wanted.clone().map(|(_, piece)| piece.end - piece.start + 1).sum();
+        let mut text = vec![0; most + unescape::SLACK];
+        let mut starts = Vec::with_capacity(self.pieces.len());
+        let mut end = 0;
+        for (index, piece) in wanted {
+            starts.push((end, index));
+            end += write_text(body, piece.start..piece.end, piece.is_arguments, &mut text[end..]);
+            text[end] = 0;
+            end += 1;
+        }
+        text.truncate(end);
+        (text, starts)
     }
 
     /// The new item that the byte at `offset` of the body is in: its index, and where it begins.

@@ -3,70 +3,103 @@
 //! A tool call's arguments are JSON inside a string in some dialects, and a tool's result often is: what stands in the strings
 //! of that JSON is escaped twice. The meaning of such a text is that of its strings.
 
-use wide::u8x16;
+use std::ops::Range;
 
-use super::super::scan::is_json;
+use super::super::block::StringBlock;
+use super::super::scan::{is_bracketed, is_json};
 use super::super::text::escape_at;
 use super::MAX_DEPTH;
+
+/// So much is copied at once, whatever of it is wanted.
+pub(super) const SLACK: usize = 64;
 
 /// Append the meaning of `raw`, which `is_arguments` or any text.
 pub fn text_into(raw: &[u8], is_arguments: bool, out: &mut Vec<u8>) {
     let start = out.len();
-    if unescape_into(raw, out) && is_escaped_again(&out[start..], is_arguments) {
-        let inner = out.split_off(start);
-        unescape_into(&inner, out);
+    out.resize(start + raw.len(), 0);
+    let length = write_text(raw, 0..raw.len(), is_arguments, &mut out[start..]);
+    out.truncate(start + length);
+}
+
+/// Write the meaning of a part of `body` to the beginning of `to`, which is no shorter than it. Gives how long it is; what is
+/// behind it may be anything then. Quick while `SLACK` more bytes are there in `body` and in `to`.
+pub(super) fn write_text(body: &[u8], raw: Range<usize>, is_arguments: bool, to: &mut [u8]) -> usize {
+    let (length, is_escaped) = unescape(body, raw, to);
+    if !is_escaped || !is_escaped_again(&to[..length], is_arguments) {
+        return length;
     }
+    let inner = to[..length].to_vec();
+    unescape(&inner, 0..length, to).0
 }
 
 /// Arguments may be broken JSON; their escapes are good all the same.
 fn is_escaped_again(text: &[u8], is_arguments: bool) -> bool {
-    memchr::memchr(b'\\', text).is_some() && (is_arguments || is_json(text, MAX_DEPTH))
+    (is_arguments || is_bracketed(text))
+        && memchr::memchr(b'\\', text).is_some()
+        && (is_arguments || is_json(text, MAX_DEPTH))
 }
 
-/// Append the meaning of `raw`. Lone surrogates become their three bytes (WTF-8); broken escapes stay as they are. False when
-/// there are none.
-pub(super) fn unescape_into(raw: &[u8], out: &mut Vec<u8>) -> bool {
-    let start = out.len();
-    out.extend_from_slice(raw);
-    let Some(mut at) = memchr::memchr(b'\\', raw) else { return false };
-    // a meaning is never longer than its bytes: it is written over them
-    let text = &mut out[start..];
-    let mut to = at;
-    let mut meaning = Vec::with_capacity(4);
-    while at < raw.len() {
-        // here is a backslash
-        let plain = raw.get(at + 1).map_or(0, |&letter| MEANS[usize::from(letter)]);
-        if plain == 0 {
-            meaning.clear();
-            at = escape_at(raw, at, &mut meaning);
-            text[to..to + meaning.len()].copy_from_slice(&meaning);
-            to += meaning.len();
-        } else {
-            text[to] = plain;
-            (at, to) = (at + 2, to + 1);
+/// Write the meaning of a part of `body`; gives its length, and whether there are escapes. Lone surrogates become their three
+/// bytes (WTF-8); broken escapes stay as they are.
+fn unescape(body: &[u8], raw: Range<usize>, to: &mut [u8]) -> (usize, bool) {
+    let end = raw.end;
+    let (mut at, mut made, mut is_escaped) = (raw.start, 0, false);
+    let mut odd = Vec::new();
+    'blocks: while at < end {
+        let start = at;
+        let Some(block) = copy_block(body, at, to, made) else {
+            let run = memchr::memchr(b'\\', &body[at..end]).unwrap_or(end - at);
+            to[made..made + run].copy_from_slice(&body[at..at + run]);
+            (at, made) = (at + run, made + run);
+            if at < end {
+                is_escaped = true;
+                at = escape_at(&body[..end], at, &mut odd);
+                made += moved(&mut odd, &mut to[made..]);
+            }
+            continue;
+        };
+        let length = (end - start).min(64);
+        let mut escapes = block.backslashes() & u64::MAX >> (64 - length);
+        is_escaped |= escapes != 0;
+        while escapes != 0 {
+            let place = escapes.trailing_zeros();
+            let escape = start + place as usize;
+            made += escape - at;
+            let plain = body[..end].get(escape + 1).map_or(0, |&letter| MEANS[usize::from(letter)]);
+            if plain == 0 {
+                at = escape_at(&body[..end], escape, &mut odd);
+                made += moved(&mut odd, &mut to[made..]);
+                continue 'blocks;
+            }
+            to[made] = plain;
+            (at, made) = (escape + 2, made + 1);
+            escapes &= !(0b11 << place);
+            // what follows moves up, as far as nobody knows yet
+            if copy_block(body, at, to, made).is_none() {
+                continue 'blocks;
+            }
         }
-        let run = copy_plain(&raw[at..], &mut text[to..]);
-        (at, to) = (at + run, to + run);
+        // the last escape may end in the next block
+        let stop = at.max(start + length);
+        (at, made) = (stop, made + stop - at);
     }
-    out.truncate(start + to);
-    true
+    (made, is_escaped)
 }
 
-/// Copy up to the first backslash; gives how much that is. What is behind it in `to` may be anything.
+/// Copy 64 bytes, if both sides have them.
 #[inline]
-fn copy_plain(raw: &[u8], to: &mut [u8]) -> usize {
-    let (blocks, rest) = raw.as_chunks::<16>();
-    for (index, (block, to)) in blocks.iter().zip(to.as_chunks_mut::<16>().0).enumerate() {
-        *to = *block;
-        let backslashes = u8x16::from(*block).simd_eq(u8x16::splat(b'\\')).to_bitmask();
-        if backslashes != 0 {
-            return index * 16 + backslashes.trailing_zeros() as usize;
-        }
-    }
-    let at = blocks.len() * 16;
-    let run = rest.iter().position(|&byte| byte == b'\\').unwrap_or(rest.len());
-    to[at..at + run].copy_from_slice(&rest[..run]);
-    at + run
+fn copy_block<'a>(body: &'a [u8], at: usize, to: &mut [u8], made: usize) -> Option<StringBlock<'a>> {
+    let block = StringBlock::at(body, at)?;
+    *to.get_mut(made..)?.first_chunk_mut()? = *block.bytes;
+    Some(block)
+}
+
+/// Move `from`, which is empty then, to the beginning of `to`; gives how much that was.
+fn moved(from: &mut Vec<u8>, to: &mut [u8]) -> usize {
+    let length = from.len();
+    to[..length].copy_from_slice(from);
+    from.clear();
+    length
 }
 
 /// What a letter behind a backslash means, where that is one byte; 0 for all others.
@@ -101,8 +134,10 @@ impl WayBack {
     /// Of the text of `raw`.
     #[must_use]
     pub fn new(raw: &[u8], is_arguments: bool) -> Self {
-        let mut text = Vec::with_capacity(raw.len());
-        let is_again = unescape_into(raw, &mut text) && is_escaped_again(&text, is_arguments);
+        let mut text = vec![0; raw.len()];
+        let (length, is_escaped) = unescape(raw, 0..raw.len(), &mut text);
+        text.truncate(length);
+        let is_again = is_escaped && is_escaped_again(&text, is_arguments);
         let inner = is_again.then(|| {
             let marks = Marks::of(&text);
             (text, marks)
@@ -196,6 +231,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn the_meaning_of_a_part_is_that_of_its_bytes_wherever_it_stands(
+            parts in prop::collection::vec(prop::sample::select(vec![
+                "\\n", "\\\"", "\\\\", "\\u00e9", "\\ud83d\\ude00", "\\u12", "\\x", "x", "plain text", "sixty-four bytes, or a few more, in which no escape stands at all ",
+            ]), 0..60),
+            before in 0..3usize,
+            behind in 0..140usize,
+            room in 0..140usize,
+        ) {
+            let raw = parts.concat().into_bytes();
+            let body = [&b"\\\\\\"[..before], &raw, &[b'\\'; 140][..behind]].concat();
+            let mut to = vec![b'?'; raw.len() + room];
+            let length = write_text(&body, before..before + raw.len(), false, &mut to);
+            prop_assert_eq!(&to[..length], &*crate::json::text::unescape(&raw));
+        }
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(20))]
