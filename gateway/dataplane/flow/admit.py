@@ -87,8 +87,7 @@ def admit(
 ) -> tuple[Deployment, Charge | None]:
     """The deployment that the budgets allow, and what it is counted in. Raises BudgetExceeded."""
     now_ms = int(ex.started_at * 1000)
-    stage = charge.stage_at(now_ms)
-    if stage < Stage.DOWNGRADE:
+    if charge.is_below(Stage.DOWNGRADE, now_ms) or (stage := charge.stage_at(now_ms)) < Stage.DOWNGRADE:
         return asked, charge
     charge.touch()  # nothing else asks the store about a budget that only refuses: it may have been corrected
     bucket = charge.worst(now_ms)

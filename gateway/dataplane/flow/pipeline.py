@@ -23,7 +23,7 @@ from gateway.base.core.record import Outcome
 from gateway.base.storage.board import Board
 from gateway.base.storage.leases import LeaseStore
 from gateway.base.storage.rates import RateStore
-from gateway.dataplane.budget import Charge, Rates, Stage, Wallet
+from gateway.dataplane.budget import Charge, Rates, Wallet
 from gateway.dataplane.flow import refuse
 from gateway.dataplane.flow.admit import admit, enter, hold, pace
 from gateway.dataplane.flow.assemble import Policy
@@ -245,11 +245,10 @@ class Pipeline(OpenExchanges):
         if charge is not None:
             if not charge.is_known:  # this worker has just met one of its buckets
                 await waited(ex, self.wallet.ask_about(charge))
-            if not charge.is_below(Stage.DOWNGRADE, int(ex.started_at * 1000)):
-                deployment, charge = admit(ex, self.wallet, deployment, charge, partial(self._deployment, ex, route))
-                if deployment.accounts:  # a budget's choice
-                    deployment = self.planning.one_of(ex, route, peeked, self.wallet, deployment)
-                ex.deployment = deployment
+            deployment, charge = admit(ex, self.wallet, deployment, charge, partial(self._deployment, ex, route))
+            if deployment.accounts:  # a budget's choice
+                deployment = self.planning.one_of(ex, route, peeked, self.wallet, deployment)
+            ex.deployment = deployment
         if self.rates.is_on and (queueing := pace(ex, self.rates, peeked)) is not None:
             if ex.shadow_of:
                 queueing.close()
