@@ -219,10 +219,10 @@ class Spots:
     """Looks for digits in a form, and for values with a digit that are assigned to one of many names: a microsecond or two for 10 KB."""
 
     def __new__(
-        cls, forms: Sequence[tuple[int, Sequence[bytes], bool]], number: int, names: Sequence[bytes], least: int
+        cls, forms: Sequence[tuple[int, Sequence[bytes], bool]], number: int, names: Sequence[bytes], least_bytes: int
     ) -> Self:
         """A form is the number it is told by, the bytes that may stand at each place, and whether no letter or digit stands before it. Names
-        are told without regard to case, their values of `least` bytes and more by `number`. Raises ValueError for a form without a place
+        are told without regard to case, their values of `least_bytes` and more by `number`. Raises ValueError for a form without a place
         that has only digits, or only the full stop, for more than 64, and for a name of less than three bytes."""
 
     def find(self, text: bytes) -> list[tuple[int, int, int]]:

@@ -11,12 +11,17 @@ pub(crate) struct Spots(spots::Spots);
 #[pymethods]
 impl Spots {
     #[new]
-    fn new(forms: Vec<(u32, Vec<Vec<u8>>, bool)>, number: u32, names: Vec<Vec<u8>>, least: usize) -> PyResult<Self> {
+    fn new(
+        forms: Vec<(u32, Vec<Vec<u8>>, bool)>,
+        number: u32,
+        names: Vec<Vec<u8>>,
+        least_bytes: usize,
+    ) -> PyResult<Self> {
         let forms = forms.into_iter().map(|(number, classes, is_bound)| {
             let classes = classes.iter().map(|bytes| class(bytes)).collect();
             Form { number, classes, is_bound }
         });
-        let built = spots::Spots::new(forms.collect(), number, &names, least);
+        let built = spots::Spots::new(forms.collect(), number, &names, least_bytes);
         built.map(Self).map_err(|e| PyValueError::new_err(format!("{e:?}")))
     }
 

@@ -80,6 +80,13 @@ fn ends_plain_run(v: u8x16) -> u8x16 {
     v.simd_eq(QUOTE) | v.simd_eq(BACKSLASH) | v.min(LAST_CONTROL).simd_eq(v)
 }
 
+/// Which bytes are `first`, `last` or between them.
+#[inline]
+pub(crate) fn is_among(bytes: u8x16, first: u8, last: u8) -> u8x16 {
+    let above = bytes - u8x16::splat(first);
+    above.min(u8x16::splat(last - first)).simd_eq(above)
+}
+
 /// The sixteen bytes from `at`; what is behind the last one is zero.
 #[inline]
 pub(super) fn sixteen(bytes: &[u8], at: usize) -> [u8; 16] {

@@ -1,6 +1,6 @@
 //! Looking into JSON bytes without building values: a strict scan of a whole body, and a lenient finder.
 
-mod block;
+pub(crate) mod block;
 mod conversation;
 mod error;
 mod find;

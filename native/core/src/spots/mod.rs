@@ -6,8 +6,10 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-use values::Values;
+use values::{SIGNS, Values};
 use wide::u8x16;
+
+use crate::json::block::is_among;
 
 /// What may stand at one byte of a form.
 pub type Class = [bool; 256];
@@ -86,11 +88,11 @@ struct Places {
 }
 
 impl Spots {
-    /// `names` are told without regard to case; their values of `least` bytes and more are told as `number`.
+    /// `names` are told without regard to case; their values of `least_bytes` and more are told as `number`.
     ///
     /// # Errors
     /// See [`Refused`].
-    pub fn new(forms: Vec<Form>, number: u32, names: &[Vec<u8>], least: usize) -> Result<Self, Refused> {
+    pub fn new(forms: Vec<Form>, number: u32, names: &[Vec<u8>], least_bytes: usize) -> Result<Self, Refused> {
         if forms.len() > MOST_FORMS {
             return Err(Refused::TooMany);
         }
@@ -100,7 +102,7 @@ impl Spots {
             by_before: [0; 257],
             by_behind: [0; 257],
             by_lead: [[0; 257]; LEADS.len()],
-            values: if names.is_empty() { None } else { Some(Values::new(number, names, least)?) },
+            values: if names.is_empty() { None } else { Some(Values::new(number, names, least_bytes)?) },
         };
         for form in forms {
             spots.add(form)?;
@@ -244,7 +246,7 @@ fn byte_before(text: &[u8], at: usize, far: usize) -> usize {
 struct Marks {
     digits: u64,
     stops: u64,
-    /// Of an assignment; see `values::SIGN`.
+    /// Of an assignment.
     signs: u64,
 }
 
@@ -255,10 +257,8 @@ impl Marks {
         for (index, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
             let bytes = u8x16::from(*bytes);
             let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
-            let from_zero = bytes - u8x16::splat(b'0');
-            let are_digits = from_zero.min(u8x16::splat(9)).simd_eq(from_zero);
-            let are_signs = is(b'=') | is(b':') | is(b'>') | is(b'(') | is(b',') | is(b'|');
-            digits |= u64::from(are_digits.to_bitmask()) << (index * 16);
+            let are_signs = SIGNS.map(is).into_iter().fold(u8x16::splat(0), |all, one| all | one);
+            digits |= u64::from(is_among(bytes, b'0', b'9').to_bitmask()) << (index * 16);
             stops |= u64::from(is(b'.').to_bitmask()) << (index * 16);
             signs |= u64::from(are_signs.to_bitmask()) << (index * 16);
         }

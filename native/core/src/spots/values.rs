@@ -18,7 +18,7 @@ const PLACE_BITS: u32 = 13;
 
 pub(super) struct Values {
     number: u32,
-    least: usize,
+    least_bytes: usize,
     /// Which places of tails a name has: most tails are no name's.
     places: Box<[u64; 1 << (PLACE_BITS - 6)]>,
     /// Names by their tails.
@@ -26,8 +26,8 @@ pub(super) struct Values {
 }
 
 impl Values {
-    pub(super) fn new(number: u32, names: &[Vec<u8>], least: usize) -> Result<Self, Refused> {
-        let mut values = Self { number, least, places: Box::new([0; _]), by_tail: HashMap::new() };
+    pub(super) fn new(number: u32, names: &[Vec<u8>], least_bytes: usize) -> Result<Self, Refused> {
+        let mut values = Self { number, least_bytes, places: Box::new([0; _]), by_tail: HashMap::new() };
         for name in names {
             let tail = tail_of(*name.last_chunk().ok_or(Refused::ShortName)?);
             let (word, bit) = place_of(tail);
@@ -45,8 +45,8 @@ impl Values {
             return None;
         }
         let (start, mut signs) = signs_before(text, at);
-        let value = text[start..].iter().take(self.least);
-        if signs == 0 || value.take_while(|&&byte| is(byte, VALUE)).count() < self.least {
+        let value = text[start..].iter().take(self.least_bytes);
+        if signs == 0 || value.take_while(|&&byte| is(byte, VALUE)).count() < self.least_bytes {
             return None;
         }
         while signs != 0 {
@@ -129,11 +129,14 @@ fn signs_before(text: &[u8], at: usize) -> (usize, u64) {
     (if is_cut { at + 1 - signs.ilog2() as usize } else { value }, signs)
 }
 
+/// The bytes that say that something is assigned.
+pub(super) const SIGNS: [u8; 6] = *b"=:>(,|";
+
 /// Of a value.
 const VALUE: u8 = 1;
 /// Between the sign of an assignment and its value.
 const BEFORE_VALUE: u8 = 2;
-/// A sign that something is assigned.
+/// One of `SIGNS`.
 const SIGN: u8 = 4;
 /// Between a name and the sign.
 const BEHIND_NAME: u8 = 8;
@@ -144,16 +147,18 @@ const BYTES: [u8; 256] = {
         bytes[byte as usize] = match byte {
             b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'+' | b'.' | b'~' | b'-' => VALUE | BEHIND_NAME,
             b'/' | b'%' => VALUE,
-            b'=' => VALUE | BEFORE_VALUE | SIGN,
-            b':' | b'>' | b'(' => BEFORE_VALUE | SIGN,
-            b',' => SIGN,
-            b'|' => SIGN | BEHIND_NAME,
-            b'[' | b'{' | b'@' | b'$' => BEFORE_VALUE,
+            b'=' => VALUE | BEFORE_VALUE,
+            b'|' | b')' | b']' | b'?' => BEHIND_NAME,
+            b':' | b'>' | b'(' | b'[' | b'{' | b'@' | b'$' => BEFORE_VALUE,
             b'\\' | b'\'' | b'"' | b'`' | b' ' | b'\t' | b'\n' | b'\r' | 11 | 12 => BEFORE_VALUE | BEHIND_NAME,
-            b')' | b']' | b'?' => BEHIND_NAME,
             _ => 0,
         };
         byte += 1u8;
+    }
+    let mut sign = 0;
+    while sign < SIGNS.len() {
+        bytes[SIGNS[sign] as usize] |= SIGN;
+        sign += 1;
     }
     bytes
 };

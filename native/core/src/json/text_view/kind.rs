@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use wide::u8x16;
 
-use super::super::block::sixteen;
+use super::super::block::{is_among, sixteen};
 
 /// Whose words a piece is, or why it need not be scanned. The numbers are those of `gateway.dataplane.guard.view.Kind`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,12 +110,6 @@ pub(super) fn is_word(body: &[u8], word: Range<usize>) -> bool {
         }
     }
     digits <= 8 && (lower == 0 || upper == 0)
-}
-
-#[inline]
-fn is_among(bytes: u8x16, first: u8, last: u8) -> u8x16 {
-    let above = bytes - u8x16::splat(first);
-    above.min(u8x16::splat(last - first)).simd_eq(above)
 }
 
 /// Shorter base64 is looked at: it costs nothing, and could be a key.
